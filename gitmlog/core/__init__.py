@@ -1,0 +1,1 @@
+"""Floor 0: errors, digests, paths, atomic files, locks, progress. Imports nothing of gitmlog."""

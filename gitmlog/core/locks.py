@@ -1,0 +1,63 @@
+"""Locks that the kernel frees when their process dies (flock): none is ever left to delete by hand."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gitmlog.core.errors import GitmlogError
+from gitmlog.core.progress import SILENT, Progress
+
+_POLL = 0.05
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False, wait: float = 600.0, progress: Progress = SILENT) -> Iterator[None]:
+    """Hold the lock file `path`, exclusively or `shared`, for at most `wait` seconds of waiting.
+
+    Raises:
+        GitmlogError: kind `locked`, when another process held it all that time.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        _acquire(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, path, wait, progress)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _acquire(fd: int, kind: int, path: Path, wait: float, progress: Progress) -> None:
+    if _try(fd, kind):
+        return
+    progress.note(f"waiting for another gitmlog that holds {path}")
+    deadline = time.monotonic() + wait
+    while not _try(fd, kind):
+        if time.monotonic() > deadline:
+            hint = "wait for it to end, or look for it with `ps`; the lock goes when its process does"
+            raise GitmlogError(f"another gitmlog holds {path} for more than {wait:g} s", kind="locked", hint=hint)
+        time.sleep(_POLL)
+
+
+def _try(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock file `path` (its owner has ended)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        return _try(fd, fcntl.LOCK_EX)
+    finally:
+        os.close(fd)
