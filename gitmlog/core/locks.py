@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -22,13 +23,29 @@ def locked(path: Path, *, shared: bool = False, wait: float = 600.0, progress: P
     Raises:
         GitmlogError: kind `locked`, when another process held it all that time.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    fd = _open_lock(path, shared)
+    if fd is None:
+        yield
+        return
     try:
         _acquire(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, path, wait, progress)
         yield
     finally:
         os.close(fd)
+
+
+def _open_lock(path: Path, shared: bool) -> int | None:
+    """None: a reader of a read-only place, where nobody can write either, needs no lock."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if not shared or error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
 
 
 def _acquire(fd: int, kind: int, path: Path, wait: float, progress: Progress) -> None:

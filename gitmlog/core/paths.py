@@ -12,13 +12,12 @@ MAX_COMPONENT = 255
 MAX_PATH = 4096
 
 _FORBIDDEN = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+=,@ -]*(?:\.[A-Za-z0-9_+=,@-]+)*")
+_PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_+=,@ -]*(?:\.[A-Za-z0-9_+=,@-]+)*"
+_PLAIN_PATH = re.compile(f"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*")
 
 
 def component_problem(name: str) -> str:
     """Why `name` may not be one component of a tracked path, or "" when it may."""
-    if len(name) <= MAX_COMPONENT and _PLAIN_PATH.fullmatch(name) and not name.lower().startswith("git~"):
-        return ""
     if name in ("", ".", ".."):
         return f"{name!r} is no name"
     if "/" in name:
@@ -42,6 +41,8 @@ def _looks_like_dot_git(name: str) -> bool:
 
 def path_problem(path: str) -> str:
     """Why `path` ("/"-separated, relative) may not be tracked, or "" when it may."""
+    if len(path) <= MAX_COMPONENT and _PLAIN_PATH.fullmatch(path):
+        return ""
     if path.startswith("-"):
         return "the path begins with '-'"
     if len(path) > MAX_PATH or (not path.isascii() and len(path.encode("utf-8", "surrogatepass")) > MAX_PATH):
