@@ -1,0 +1,1 @@
+"""Floor 1: the only importers of GitPython and pygit2."""

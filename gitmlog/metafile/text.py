@@ -171,7 +171,7 @@ class _Reader:
         oid = facts.get("blake3")
         if not is_object_id(oid):
             self.fail("blake3", "must be 64 lower-case hexadecimal digits")
-        return ObjectId(oid)
+        return ObjectId(str(oid))
 
     def _count(self, facts: dict[str, Any], key: str) -> int:
         value = facts.get(key)

@@ -34,7 +34,7 @@ def format_tree(entries: Iterable[TreeEntry]) -> bytes:
     Raises:
         DataError: kind `bad-tree`, when a path stands twice or is also a folder.
     """
-    ordered = sorted(entries, key=lambda entry: entry.path.encode())
+    ordered = sorted(entries)
     _check_paths([entry.path for entry in ordered], "the tree")
     lines = [f"{kind} {oid} {size} {path}\n" for path, kind, oid, size in ordered]
     return (HEADER + "".join(lines)).encode()
@@ -51,11 +51,7 @@ def parse_tree(data: bytes, where: str) -> tuple[TreeEntry, ...]:
         raise _bad(where, 0, f"more than {MAX_ENTRIES} entries")
     entries = tuple([_entry(line, where, number) for number, line in enumerate(lines, 2)])
     paths = [entry.path for entry in entries]
-    if any(not path.isascii() for path in paths):
-        in_order = paths == sorted(paths, key=str.encode)
-    else:
-        in_order = paths == sorted(paths)
-    if not in_order:
+    if paths != sorted(paths):  # code points sort as their UTF-8 bytes do
         raise _bad(where, 0, "the entries are not sorted")
     _check_paths(paths, where)
     return entries

@@ -193,8 +193,8 @@ def _scan(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
 
 def missing_object(oid: ObjectId, what: str = "") -> MissingDataError:
     """The error for an object that is not in the cache; `what` is the path it belongs to."""
-    subject = f"the bytes of {what}" if what else f"object {oid[:12]}"
-    return MissingDataError(f"{subject} are not in the cache" if what else f"{subject} is not in the cache", hint="run `gitmlog pull`")
+    message = f"the bytes of {what} are not in the cache" if what else f"object {oid[:12]} is not in the cache"
+    return MissingDataError(message, hint="run `gitmlog pull`")
 
 
 def corrupt_object(oid: ObjectId) -> DataError:

@@ -1,0 +1,71 @@
+"""Calling the user's git: no hooks, no fsmonitor, no pager, no prompt, arguments after `--` where git has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gitmlog.core.errors import GitError
+
+# What would point the child at another repository than the one that was opened (git rev-parse --local-env-vars).
+_LOCAL = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_NAMESPACE",
+)
+
+SAFE = (
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsync=all",
+    "-c",
+    "protocol.ext.allow=never",
+    "--no-pager",
+)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child git: the caller's, less what would lead it to another repository."""
+    kept = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", **(extra or {})}
+
+
+def run_git(
+    gitdir: Path, worktree: Path | None, arguments: Sequence[str], *, data: bytes = b"", extra: Mapping[str, str] | None = None
+) -> bytes:
+    """What git prints.
+
+    Raises:
+        GitError: git is missing or failed, with what it said.
+    """
+    place = [f"--git-dir={gitdir}", *([f"--work-tree={worktree}"] if worktree else [])]
+    command = ["git", *SAFE, *place, *arguments]
+    try:
+        done = subprocess.run(
+            command, input=data, capture_output=True, cwd=worktree or gitdir, env=environment(extra), check=False
+        )
+    except FileNotFoundError as error:
+        raise GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer") from error
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ").removeprefix("error: ")
+        raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.returncode}'}")
+    return done.stdout

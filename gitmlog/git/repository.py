@@ -1,0 +1,187 @@
+"""One git repository, read in process by pygit2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitmlog.core.errors import GitError, NotFoundError
+from gitmlog.core.paths import METAFILE_SUFFIX, display
+
+if TYPE_CHECKING:
+    import pygit2
+
+# Of these libgit2 knows nothing, and need not: they change how git fetches or packs, not what objects mean.
+_EXTENSIONS = ["partialclone", "worktreeconfig", "preciousobjects", "noop"]
+_MAX_METAFILE = (1 << 20) + 1
+
+
+class GitRepo:
+    """A repository with a working tree.
+
+    Attributes:
+        worktree: the top folder of the working tree.
+        gitdir: the git directory of this worktree.
+        commondir: the git directory that all worktrees share.
+    """
+
+    def __init__(self, handle: pygit2.Repository) -> None:
+        self.handle = handle
+        self.worktree = Path(handle.workdir).resolve()
+        self.gitdir = Path(handle.path).resolve()
+        self.commondir = _common_dir(self.gitdir)
+
+    @classmethod
+    def discover(cls, start: Path) -> GitRepo:
+        """The repository that `start` lies in.
+
+        Raises:
+            NotFoundError: kind `no-repository`.
+            GitError: kinds `bare-repository`, `unsafe-repository`, `unsupported-repository`.
+        """
+        return cls(_open(start))
+
+    @cached_property
+    def index(self) -> pygit2.Index:
+        """The index as it was when first asked for."""
+        index: pygit2.Index = self.handle.index
+        return index
+
+    @property
+    def is_unborn(self) -> bool:
+        """Whether there is no commit yet."""
+        return self.handle.head_is_unborn
+
+    def is_tracked(self, path: str) -> bool:
+        """Whether git's index has `path`, or something below it."""
+        try:
+            if path in self.index:
+                return True
+        except (UnicodeError, OSError):
+            return False
+        prefix = f"{path}/"
+        return any(entry.path.startswith(prefix) for entry in self.index)
+
+    def tracked_below(self, path: str) -> list[str]:
+        """The paths in git's index at `path` or below it."""
+        prefix = f"{path}/"
+        return [entry.path for entry in self.index if entry.path == path or entry.path.startswith(prefix)]
+
+    def index_metafiles(self) -> dict[str, bytes]:
+        """The metafiles in the index: path -> text."""
+        return {path: data for path, data in self._index_blobs() if path.endswith(METAFILE_SUFFIX)}
+
+    def _index_blobs(self) -> Iterator[tuple[str, bytes]]:
+        for entry in self.index:
+            if entry.path.endswith(METAFILE_SUFFIX):
+                yield entry.path, self._blob(entry.id)
+
+    def index_blob(self, path: str) -> bytes | None:
+        """What the index has at `path`."""
+        try:
+            return self._blob(self.index[path].id)
+        except KeyError:
+            return None
+
+    def resolve(self, revision: str) -> pygit2.Commit:
+        """The commit that `revision` names.
+
+        Raises:
+            NotFoundError: kinds `no-revision`, `no-commit`.
+        """
+        import pygit2
+
+        if self.is_unborn and revision == "HEAD":
+            raise NotFoundError("there is no commit yet", kind="no-commit", hint="make one with `git commit`")
+        try:
+            return self.handle.revparse_single(revision).peel(pygit2.Commit)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            hint = "`git log --oneline` and `git tag` list what there is"
+            raise NotFoundError(f"no revision {revision!r} in this repository", kind="no-revision", hint=hint) from error
+
+    def metafiles_at(self, revision: str) -> dict[str, bytes]:
+        """The metafiles of a commit: path -> text. Raises NotFoundError."""
+        return dict(self.metafiles_of(self.resolve(revision).tree))
+
+    def metafiles_of(self, tree: pygit2.Tree, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """The metafiles in a git tree and below it."""
+        for entry in tree:
+            name = prefix + (entry.name or "")
+            if entry.type_str == "tree":
+                yield from self.metafiles_of(self.handle[entry.id], f"{name}/")  # type: ignore[arg-type]
+            elif name.endswith(METAFILE_SUFFIX) and entry.type_str == "blob":
+                yield name, self._blob(entry.id)
+
+    def blob_at(self, revision: str, path: str) -> bytes:
+        """The bytes that git has at `path` in a revision. Raises NotFoundError, kind `no-path`."""
+        try:
+            entry = self.resolve(revision).tree[path]
+            return bytes(self.handle[entry.id].data)  # type: ignore[attr-defined]
+        except (KeyError, AttributeError) as error:
+            raise NotFoundError(f"{display(path)} is not in {revision}", kind="no-path") from error
+
+    def _blob(self, oid: pygit2.Oid) -> bytes:
+        try:
+            return bytes(self.handle[oid].data[:_MAX_METAFILE])  # type: ignore[attr-defined]
+        except KeyError:
+            from gitmlog.git.plumbing import run_git
+
+            # A blobless clone: git itself fetches what is missing.
+            return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])[:_MAX_METAFILE]
+
+    def untracked(self) -> list[str]:
+        """The files in the working tree that git neither has nor ignores."""
+        from pygit2.enums import FileStatus
+
+        status = self.handle.status(untracked_files="all", ignored=False)
+        return [path for path, flags in status.items() if flags & FileStatus.WT_NEW]
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether git ignores `path`."""
+        return self.handle.path_is_ignored(path)
+
+    def worktree_names(self) -> list[str]:
+        """The names of the linked worktrees."""
+        return list(self.handle.list_worktrees())
+
+
+def _open(start: Path) -> pygit2.Repository:
+    import pygit2
+
+    pygit2.settings.set_extensions(_EXTENSIONS)
+    pygit2.settings.enable_fsync_gitdir(True)
+    try:
+        found = pygit2.discover_repository(os.fspath(start))
+        if found is None:
+            raise NotFoundError(
+                f"no git repository at {display(start)} or above it",
+                kind="no-repository",
+                hint="run `git init`, then `gitmlog init`",
+            )
+        handle = pygit2.Repository(found)
+    except pygit2.GitError as error:
+        raise _open_error(start, str(error)) from error
+    if handle.is_bare or not handle.workdir:
+        hint = "clone it, and run the command in the clone"
+        raise GitError(
+            f"{display(handle.path)} is a bare repository: it has no files to work on", kind="bare-repository", hint=hint
+        )
+    return handle
+
+
+def _open_error(start: Path, said: str) -> GitError:
+    if "owner" in said or "owned" in said:
+        hint = f"if you trust it: git config --global --add safe.directory {display(start)}"
+        return GitError(f"the repository at {display(start)} belongs to another user", kind="unsafe-repository", hint=hint)
+    hint = "`git status` and `git fsck` may say more; SHA-256 repositories and reftable are not supported yet"
+    return GitError(f"the repository at {display(start)} cannot be opened: {said}", kind="unsupported-repository", hint=hint)
+
+
+def _common_dir(gitdir: Path) -> Path:
+    try:
+        return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
+    except (FileNotFoundError, NotADirectoryError):
+        return gitdir

@@ -1,0 +1,113 @@
+"""Changing the index durably, with a lock that survives no kill.
+
+git's own `index.lock` stays behind when its process is killed. Ours says whose it is: it is a hard link to a file that
+its owner holds locked (flock), so that the next command can tell a dead owner's lock from a living git's and remove it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gitmlog.core.atomic import sync_path
+from gitmlog.core.errors import GitError
+from gitmlog.core.session import Session, session
+from gitmlog.git.plumbing import run_git
+from gitmlog.git.repository import GitRepo
+
+_MARK = b"gitmlog index lock\n"
+_WAIT = 10.0
+
+
+def stage(repo: GitRepo, changes: Mapping[str, bytes | None]) -> None:
+    """Put texts into the index (None takes a path out), all or nothing. Durable when this returns.
+
+    Raises:
+        GitError: kind `index-locked`, when another git holds the index.
+    """
+    if not changes:
+        return
+    lines = []
+    for path, data in changes.items():
+        if data is None:
+            lines.append(f"0 {'0' * 40}\t{path}\0")
+        else:
+            lines.append(f"{_mode(repo, path)} {repo.handle.create_blob(data)}\t{path}\0")
+    with session(repo.gitdir / "gitmlog" / "tmp") as temporary, _index_lock(repo, temporary):
+        _rewrite(repo, temporary, "".join(lines).encode())
+    repo.__dict__.pop("index", None)
+    repo.handle.index.read(force=True)
+
+
+def _mode(repo: GitRepo, path: str) -> str:
+    try:
+        return f"{int(repo.index[path].mode):o}"
+    except KeyError:
+        return "100644"
+
+
+def _rewrite(repo: GitRepo, temporary: Session, lines: bytes) -> None:
+    index = repo.gitdir / "index"
+    copy = temporary.name()
+    if index.exists():
+        shutil.copyfile(index, copy)
+    extra = {"GIT_INDEX_FILE": os.fspath(copy)}
+    run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--index-info"], data=lines, extra=extra)
+    sync_path(copy)
+    os.rename(copy, index)
+    sync_path(repo.gitdir)
+
+
+@contextmanager
+def _index_lock(repo: GitRepo, temporary: Session) -> Iterator[None]:
+    marker = temporary.name()
+    marker.write_bytes(_MARK)
+    fd = os.open(marker, os.O_RDWR | os.O_CLOEXEC)
+    lock = repo.gitdir / "index.lock"
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        _take(marker, lock)
+        try:
+            yield
+        finally:
+            os.unlink(lock)
+    finally:
+        os.close(fd)
+
+
+def _take(marker: Path, lock: Path) -> None:
+    deadline = time.monotonic() + _WAIT
+    while True:
+        try:
+            os.link(marker, lock)
+        except FileExistsError:
+            remove_dead_lock(lock)
+        else:
+            return
+        if time.monotonic() > deadline:
+            hint = "wait for the other git to end; if none runs, it was killed: delete that file"
+            raise GitError(f"another git holds {lock}", kind="index-locked", hint=hint)
+        time.sleep(0.02)
+
+
+def remove_dead_lock(lock: Path) -> bool:
+    """Remove an index lock that a killed gitmlog left; one that git holds is not touched."""
+    with suppress(FileNotFoundError):
+        fd = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if os.read(fd, len(_MARK)) != _MARK:
+                return False
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(fd).st_ino == os.stat(lock).st_ino:
+                os.unlink(lock)
+                return True
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+    return False

@@ -1,0 +1,44 @@
+"""Which objects a remote was seen to hold, so that `status` can say "not pushed" without asking it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from gitmlog.core.digest import ObjectId
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS pushed (remote TEXT NOT NULL, oid TEXT NOT NULL, PRIMARY KEY (remote, oid)) WITHOUT ROWID"
+
+
+class Pushed:
+    """A memory, not a promise: push, verify and gc ask the remote itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def record(self, remote: str, oids: Iterable[ObjectId]) -> None:
+        """The remote (its URL) was seen to hold these files or whole trees."""
+        with suppress(sqlite3.DatabaseError, OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
+                connection.execute(_SCHEMA)
+                connection.executemany("INSERT OR IGNORE INTO pushed VALUES (?, ?)", [(remote, oid) for oid in oids])
+
+    def known(self, remote: str) -> set[ObjectId]:
+        """All that the remote (its URL) was seen to hold."""
+        if not self._path.exists():
+            return set()
+        try:
+            with closing(sqlite3.connect(self._path, timeout=10.0)) as connection:
+                rows = connection.execute("SELECT oid FROM pushed WHERE remote = ?", (remote,))
+                return {ObjectId(oid) for (oid,) in rows}
+        except sqlite3.DatabaseError:
+            return set()
+
+    def forget(self, remote: str, oids: Iterable[ObjectId]) -> None:
+        """The remote was seen not to hold these."""
+        with suppress(sqlite3.DatabaseError, OSError):
+            with closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
+                connection.executemany("DELETE FROM pushed WHERE remote = ? AND oid = ?", [(remote, oid) for oid in oids])

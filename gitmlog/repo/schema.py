@@ -1,0 +1,87 @@
+"""The keys of the configuration (spec: config.md)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+VERSION = 1
+Layer = Literal["local", "user", "shared"]
+LAYERS: tuple[Layer, ...] = ("local", "user", "shared")
+Value = str | int | list[str]
+
+REMOTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+LINKS = ("reflink", "copy", "hardlink", "symlink")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key: its type, whether it may be committed, its default, and the smallest integer allowed."""
+
+    type: type
+    shared: bool = False
+    default: Value | None = None
+    least: int = 0
+
+
+KEYS: dict[str, Key] = {
+    "version": Key(int, shared=True, least=1),
+    "core.remote": Key(str, shared=True),
+    "core.jobs": Key(int, least=1),
+    "cache.dir": Key(str),
+    "cache.link": Key(list, default=["reflink", "copy"]),
+    "status.large": Key(int, shared=True, default=10 << 20),
+    "gc.grace": Key(int, default=14),
+}
+
+REMOTE_KEYS: dict[str, Key] = {
+    "url": Key(str, shared=True),
+    "endpoint": Key(str, shared=True),
+    "region": Key(str, shared=True),
+    "profile": Key(str),
+    "access_key": Key(str),
+    "secret_key": Key(str),
+    "session_token": Key(str),
+    "account": Key(str),
+    "account_key": Key(str),
+    "sas_token": Key(str),
+    "credentials": Key(str),
+    "key_file": Key(str),
+    "password": Key(str),
+    "known_hosts": Key(str),
+    "token": Key(str),
+    "jobs": Key(int, default=16, least=1),
+    "timeout": Key(int, default=60, least=1),
+    "retries": Key(int, default=5),
+}
+
+SECRETS = frozenset({"secret_key", "session_token", "account_key", "sas_token", "password", "token"})
+
+
+def find_key(name: str) -> Key | None:
+    """The key called `name` ("core.remote", "remote.origin.url"), or None."""
+    if name in KEYS:
+        return KEYS[name]
+    parts = name.split(".")
+    if len(parts) == 3 and parts[0] == "remote" and REMOTE_NAME.fullmatch(parts[1]):
+        return REMOTE_KEYS.get(parts[2])
+    return None
+
+
+def value_problem(name: str, key: Key, value: object) -> str:
+    """Why `value` may not stand at the key `name`, or ""."""
+    if key.type is int:
+        if type(value) is not int:
+            return "must be an integer"
+        return f"must be at least {key.least}" if value < key.least else ""
+    if key.type is str:
+        return "" if isinstance(value, str) and value.isprintable() and value else "must be a string that is not empty"
+    if not isinstance(value, list) or not value or any(item not in LINKS for item in value):
+        return f"must be a list of {', '.join(LINKS)}" if name == "cache.link" else "must be a list of strings"
+    return ""
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of this key is shown to nobody."""
+    return name.rpartition(".")[2] in SECRETS

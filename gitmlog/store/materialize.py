@@ -1,0 +1,189 @@
+"""Writing objects into a working tree: atomically, by the cheapest link that works, and never through a symbolic link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import takewhile
+from pathlib import Path
+
+from gitmlog.core.atomic import CREATE_FLAGS, open_folder, write_all
+from gitmlog.core.digest import CHUNK, ObjectId, new_hasher
+from gitmlog.core.errors import RefusedError
+from gitmlog.core.paths import display
+from gitmlog.core.session import Session
+from gitmlog.store.cache import Cache, corrupt_object, missing_object
+from gitmlog.store.ingest import clone
+
+LINKS = ("reflink", "copy", "hardlink", "symlink")
+_MAX_FOLDERS = 64
+_CANNOT_LINK = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS, errno.EACCES)
+
+
+class Target:
+    """A folder that files are written into, held open so that nobody can swap it for a link."""
+
+    def __init__(self, root_fd: int, temporary: Session, links: Sequence[str], umask: int) -> None:
+        self._root_fd = root_fd
+        self._temporary = temporary
+        self._links = list(takewhile(lambda link: link != "copy", links))
+        self._folders: dict[tuple[str, ...], int] = {}
+        self._mode = 0o666 & ~umask
+        self._rename_inside = False
+
+    def close(self) -> None:
+        """Close all folders."""
+        for fd in self._folders.values():
+            os.close(fd)
+        self._folders.clear()
+
+    def folder(self, parts: tuple[str, ...]) -> int:
+        """A descriptor of a folder below the root, made when it is missing; owned by this object."""
+        fd = self._folders.get(parts)
+        if fd is None:
+            if len(self._folders) >= _MAX_FOLDERS:
+                self.close()
+            fd = self._folders[parts] = open_folder(self._root_fd, parts, create=True)
+        return fd
+
+    def write(self, cache: Cache, path: str, oid: ObjectId, size: int, *, executable: bool = False) -> os.stat_result:
+        """Put the object at `path`, replacing a file or link that is there; returns its stat.
+
+        Raises:
+            MissingDataError: the object is not in the cache.
+            DataError: kind `corrupt`: the object is damaged; `path` is as it was.
+            RefusedError: kinds `link-in-path`, `folder-in-path`.
+        """
+        parts = tuple(path.split("/"))
+        folder, name = self.folder(parts[:-1]), parts[-1]
+        for link in self._links:
+            if self._link(link, cache, oid, size, folder, name, executable):
+                return os.stat(name, dir_fd=folder, follow_symlinks=link == "symlink")
+        self._copy(cache, oid, size, folder, name, executable)
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+    def write_link(self, path: str, target: str) -> None:
+        """Put a symbolic link at `path`."""
+        parts = tuple(path.split("/"))
+        temporary = self._temporary.name()
+        os.symlink(target, temporary)
+        self._rename(temporary, self.folder(parts[:-1]), parts[-1])
+
+    def _link(self, link: str, cache: Cache, oid: ObjectId, size: int, folder: int, name: str, executable: bool) -> bool:
+        if cache.size(oid) != size:
+            self._check_size(cache, oid, size)
+        if link == "reflink":
+            return self._reflink(cache, oid, folder, name, executable)
+        if executable:
+            return False  # an object's mode is the cache's: an executable file needs bytes of its own
+        temporary = self._temporary.name()
+        try:
+            if link == "hardlink":
+                os.link(cache.name_of(oid), temporary)
+            else:
+                os.symlink(cache.name_of(oid), temporary)
+        except OSError as error:
+            if error.errno in _CANNOT_LINK:
+                return False
+            raise
+        self._rename(temporary, folder, name)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)  # rename(2) of two links to one file does nothing and leaves both
+        return True
+
+    def _check_size(self, cache: Cache, oid: ObjectId, size: int) -> None:
+        if not cache.has(oid):
+            raise missing_object(oid)
+        cache.set_aside(oid)
+        raise corrupt_object(oid)
+
+    def _reflink(self, cache: Cache, oid: ObjectId, folder: int, name: str, executable: bool) -> bool:
+        temporary = self._temporary.name()
+        with cache.open(oid) as source:
+            target = os.open(temporary, CREATE_FLAGS, self._mode_of(executable))
+            try:
+                shared = clone(source.fileno(), target)
+            finally:
+                os.close(target)
+        if shared:
+            self._rename(temporary, folder, name)
+        else:
+            os.unlink(temporary)
+            self._links.remove("reflink")
+        return shared
+
+    def _copy(self, cache: Cache, oid: ObjectId, size: int, folder: int, name: str, executable: bool) -> None:
+        temporary = self._temporary.name()
+        with cache.open(oid) as source:
+            target = os.open(temporary, CREATE_FLAGS, self._mode_of(executable))
+            try:
+                whole = _copy_checked(source.fileno(), target, oid, size)
+            finally:
+                os.close(target)
+        if not whole:
+            os.unlink(temporary)
+            cache.set_aside(oid)
+            raise corrupt_object(oid)
+        self._rename(temporary, folder, name)
+
+    def _mode_of(self, executable: bool) -> int:
+        return self._mode | (self._mode & 0o444) >> 2 if executable else self._mode
+
+    def _rename(self, temporary: Path, folder: int, name: str) -> None:
+        try:
+            if self._rename_inside:
+                self._move_inside(temporary, folder, name)
+            else:
+                os.rename(temporary, name, dst_dir_fd=folder)
+        except OSError as error:
+            if error.errno == errno.EXDEV and not self._rename_inside:
+                self._rename_inside = True
+                return self._rename(temporary, folder, name)
+            if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST):
+                hint = "move it away, then run the command again"
+                raise RefusedError(
+                    f"{display(name)} is a folder where a file is expected", kind="folder-in-path", hint=hint
+                ) from error
+            raise
+
+    def _move_inside(self, temporary: Path, folder: int, name: str) -> None:
+        """The working tree is on another file system than the git directory: finish under a hidden name beside the file."""
+        hidden = f".gitmlog-{self._temporary.folder.name}-{temporary.name}"
+        info = os.lstat(temporary)
+        if stat.S_ISLNK(info.st_mode):
+            os.symlink(os.readlink(temporary), hidden, dir_fd=folder)
+        else:
+            with open(temporary, "rb", buffering=0) as source:
+                target = os.open(hidden, CREATE_FLAGS, stat.S_IMODE(info.st_mode), dir_fd=folder)
+                try:
+                    while data := source.read(CHUNK):
+                        write_all(target, data)
+                finally:
+                    os.close(target)
+        os.unlink(temporary)
+        os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _copy_checked(source: int, target: int, oid: ObjectId, size: int) -> bool:
+    """Copy `source` to `target`; whether the bytes were those of `oid`."""
+    hasher = new_hasher(threads=size > CHUNK)
+    buffer = memoryview(bytearray(min(CHUNK, size + 1)))
+    while count := os.readv(source, [buffer]):
+        hasher.update(buffer[:count])
+        write_all(target, buffer[:count])
+    return hasher.hexdigest() == oid
+
+
+@contextmanager
+def target(root: Path, temporary: Session, links: Sequence[str], umask: int) -> Iterator[Target]:
+    """Open the folder `root` for writing."""
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    opened = Target(fd, temporary, links, umask)
+    try:
+        yield opened
+    finally:
+        opened.close()
+        os.close(fd)

@@ -1,0 +1,137 @@
+"""What was hashed and need not be hashed again (spec: cache.md, State). Losing it costs time and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from gitmlog.core.digest import ObjectId
+
+_VERSION = 1
+_STEP = 10_000_000
+_COARSE_STEP = 2_000_000_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    root TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
+    ino INTEGER NOT NULL, oid TEXT NOT NULL, PRIMARY KEY (root, path)
+) WITHOUT ROWID
+"""
+
+
+class Row(NamedTuple):
+    """A file as it was when its object was known: bytes, nanoseconds, nanoseconds, inode, object."""
+
+    size: int
+    mtime: int
+    ctime: int
+    ino: int
+    oid: ObjectId
+
+
+def row_of(info: os.stat_result, oid: ObjectId) -> Row:
+    """The row for a file with this stat and this object."""
+    return Row(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino, oid)
+
+
+def matches(row: Row | None, info: os.stat_result) -> bool:
+    """Whether the file with this stat is still the one of `row`."""
+    return row is not None and row[:4] == (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+
+
+def is_settled(row: Row, known_since: int) -> bool:
+    """Whether a later write in the same tick of the clock would show; `known_since` in nanoseconds since the epoch."""
+    newest = max(row.mtime, row.ctime)
+    step = _COARSE_STEP if newest % 1_000_000_000 == 0 else _STEP
+    return newest + step < known_since
+
+
+class State:
+    """Rows by tracked path (`root`, relative to the working tree) and path below it ("" for a tracked file itself)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def load(self, root: str) -> dict[str, Row]:
+        """All rows of one tracked path."""
+        connection = self._open()
+        if connection is None:
+            return {}
+        query = "SELECT path, size, mtime, ctime, ino, oid FROM files WHERE root = ?"
+        try:
+            return {path: Row(*rest) for path, *rest in connection.execute(query, (root,))}
+        except sqlite3.DatabaseError:
+            self._discard()
+            return {}
+
+    def record(self, root: str, rows: Mapping[str, Row], known_since: int, *, gone: Iterable[str] = ()) -> None:
+        """Remember `rows` of `root`, and forget `gone`. Rows that are not settled at `known_since` are forgotten too."""
+        settled = [(root, path, *row) for path, row in rows.items() if is_settled(row, known_since)]
+        doubtful: list[tuple[str, str]] = [(root, path) for path, row in rows.items() if not is_settled(row, known_since)]
+        doubtful += [(root, path) for path in gone]
+        self._write(
+            [
+                ("DELETE FROM files WHERE root = ? AND path = ?", doubtful),
+                ("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", settled),
+            ]
+        )
+
+    def forget(self, root: str) -> None:
+        """Drop all rows of one tracked path."""
+        self._write([("DELETE FROM files WHERE root = ?", [(root,)])])
+
+    def close(self) -> None:
+        """Close the database; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _write(self, statements: Sequence[tuple[str, Sequence[tuple[object, ...]]]]) -> None:
+        connection = self._open()
+        if connection is None:
+            return
+        try:
+            with connection:
+                for statement, rows in statements:
+                    connection.executemany(statement, rows)
+        except sqlite3.OperationalError:
+            return  # read-only, full or busy: the next command hashes again
+        except sqlite3.DatabaseError:
+            self._discard()
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._connection is None:
+            try:
+                self._connection = self._connect()
+            except sqlite3.OperationalError:
+                return None
+            except sqlite3.DatabaseError:
+                self._discard()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=10.0, check_same_thread=False)
+        try:
+            # OFF would let a power cut leave a database that answers wrongly; NORMAL with a log is safe and as quick.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                connection.execute("DROP TABLE IF EXISTS files")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(_SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _discard(self) -> None:
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                os.unlink(f"{self._path}{suffix}")

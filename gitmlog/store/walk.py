@@ -1,0 +1,70 @@
+"""What lies in a directory: one scandir a folder, one stat a file, no link followed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Listing:
+    """What a walk found; paths are relative to its root, "/"-separated.
+
+    Attributes:
+        files: plain files with their stat.
+        links: symbolic links with their targets.
+        folders: every folder below the root.
+        odd: what can be neither kept nor read (devices, sockets, FIFOs, unreadable folders), with the reason.
+    """
+
+    files: dict[str, os.stat_result] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    odd: dict[str, str] = field(default_factory=dict)
+
+
+def walk(root: str | os.PathLike[str]) -> Listing:
+    """List everything below the folder `root`.
+
+    Raises:
+        OSError: `root` itself cannot be read.
+    """
+    listing = Listing()
+    _scan(os.fspath(root), "", listing)
+    pending = list(listing.folders)
+    while pending:
+        before = len(listing.folders)
+        folder = pending.pop()
+        try:
+            _scan(f"{os.fspath(root)}/{folder}", f"{folder}/", listing)
+        except OSError as error:
+            listing.odd[folder] = (error.strerror or "unreadable").lower()
+        pending += listing.folders[before:]
+    return listing
+
+
+def _scan(folder: str, prefix: str, listing: Listing) -> None:
+    files = listing.files
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            info = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(info.st_mode):
+                files[prefix + entry.name] = info
+            else:
+                _sort_out(entry, prefix + entry.name, info.st_mode, listing)
+
+
+def _sort_out(entry: os.DirEntry[str], path: str, mode: int, listing: Listing) -> None:
+    if stat.S_ISDIR(mode):
+        listing.folders.append(path)
+    elif stat.S_ISLNK(mode):
+        listing.links[path] = os.readlink(entry.path)
+    else:
+        listing.odd[path] = kind_of(mode)
+
+
+def kind_of(mode: int) -> str:
+    """What a file of this mode is, in words."""
+    kinds = {stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket", stat.S_ISBLK: "a device", stat.S_ISCHR: "a device"}
+    return next((name for test, name in kinds.items() if test(mode)), "not a plain file")
