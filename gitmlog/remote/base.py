@@ -58,8 +58,10 @@ class Remote(Protocol):
     def read_only(self) -> bool:
         """Whether nothing can be sent to it (http)."""
 
-    def exist(self, oids: Collection[ObjectId], progress: Progress = SILENT) -> set[ObjectId]:
-        """Those of `oids` that the remote holds whole. Raises RemoteError."""
+    def exist(
+        self, oids: Collection[ObjectId], progress: Progress = SILENT, *, sizes: Mapping[ObjectId, int] | None = None
+    ) -> set[ObjectId]:
+        """Those of `oids` that the remote holds whole: with the size in `sizes`, where that is known. Raises RemoteError."""
 
     def send(
         self, source: HashFileDB, oids: Collection[ObjectId], *, progress: Progress = SILENT, jobs: int | None = None
@@ -67,9 +69,18 @@ class Remote(Protocol):
         """Copy objects from `source` to the remote; those that are there are not sent again. Raises RemoteError."""
 
     def receive(
-        self, target: HashFileDB, oids: Collection[ObjectId], *, progress: Progress = SILENT, jobs: int | None = None
+        self,
+        target: HashFileDB,
+        oids: Collection[ObjectId],
+        *,
+        progress: Progress = SILENT,
+        jobs: int | None = None,
+        sizes: Mapping[ObjectId, int] | None = None,
     ) -> SyncResult:
-        """Copy objects from the remote into `target`, which checks each against its id. Raises RemoteError."""
+        """Copy objects from the remote into `target`, which checks each against its id. Raises RemoteError.
+
+        Known `sizes` let progress show a total, large objects come in parallel from the start, and wrong ones be refused early.
+        """
 
     def verify(self, oids: Collection[ObjectId], *, progress: Progress = SILENT) -> dict[ObjectId, Health]:
         """Read every byte of `oids` on the remote and compare. Raises RemoteError."""
