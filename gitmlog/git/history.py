@@ -78,7 +78,7 @@ class _Walk:
         self._seen: set[tuple[bytes, str]] = set()
         self._commits: set[bytes] = set()
 
-    def all(self, roots: Iterable[pygit2.Object]) -> Iterator[tuple[str, pygit2.Oid]]:
+    def all(self, roots: Iterable[pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob]) -> Iterator[tuple[str, pygit2.Oid]]:
         import pygit2
 
         for root in roots:
@@ -113,7 +113,7 @@ class _Walk:
                 yield prefix + name, entry.id
 
 
-def _roots(repo: GitRepo) -> Iterator[pygit2.Object]:
+def _roots(repo: GitRepo) -> Iterator[pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob]:
     names = {repo.handle.get(oid) for oid in _root_ids(repo)}
     yield from (found for found in names if found is not None)
     for name in repo.handle.references:
@@ -123,7 +123,7 @@ def _roots(repo: GitRepo) -> Iterator[pygit2.Object]:
     yield from _index_blobs(repo)
 
 
-def _index_blobs(repo: GitRepo) -> Iterator[pygit2.Object]:
+def _index_blobs(repo: GitRepo) -> Iterator[pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob]:
     for entry in repo.index:
         if entry.path.endswith(METAFILE_SUFFIX) and (blob := repo.handle.get(entry.id)) is not None:
             yield blob

@@ -39,6 +39,8 @@ class Pushed:
 
     def forget(self, remote: str, oids: Iterable[ObjectId]) -> None:
         """The remote was seen not to hold these."""
-        with suppress(sqlite3.DatabaseError, OSError):
-            with closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
-                connection.executemany("DELETE FROM pushed WHERE remote = ? AND oid = ?", [(remote, oid) for oid in oids])
+        if not self._path.exists():
+            return
+        statement, rows = "DELETE FROM pushed WHERE remote = ? AND oid = ?", [(remote, oid) for oid in oids]
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
+            connection.executemany(statement, rows)

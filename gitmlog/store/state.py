@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from gitmlog.core.digest import ObjectId
 _VERSION = 1
 _STEP = 10_000_000
 _COARSE_STEP = 2_000_000_000
+_SNAPSHOTS = "CREATE TABLE IF NOT EXISTS snapshots (root TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     root TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
@@ -68,21 +69,37 @@ class State:
             self._discard()
             return {}
 
-    def record(self, root: str, rows: Mapping[str, Row], known_since: int, *, gone: Iterable[str] = ()) -> None:
-        """Remember `rows` of `root`, and forget `gone`. Rows that are not settled at `known_since` are forgotten too."""
+    def snapshot(self, root: str) -> ObjectId | None:
+        """The object (file or tree) that all rows of one tracked path together are, if that was recorded."""
+        connection = self._open()
+        if connection is None:
+            return None
+        try:
+            found = connection.execute("SELECT oid FROM snapshots WHERE root = ?", (root,)).fetchone()
+        except sqlite3.DatabaseError:
+            self._discard()
+            return None
+        return ObjectId(found[0]) if found else None
+
+    def record(self, root: str, rows: Mapping[str, Row], known_since: int, *, whole: ObjectId | None = None) -> None:
+        """Replace the rows of `root`; those that are not settled at `known_since` (nanoseconds) are left out.
+
+        `whole` names the object that `rows` together are, so that `snapshot` can answer later.
+        """
         settled = [(root, path, *row) for path, row in rows.items() if is_settled(row, known_since)]
-        doubtful: list[tuple[str, str]] = [(root, path) for path, row in rows.items() if not is_settled(row, known_since)]
-        doubtful += [(root, path) for path in gone]
+        marked = [(root, whole)] if whole is not None and len(settled) == len(rows) else []
         self._write(
             [
-                ("DELETE FROM files WHERE root = ? AND path = ?", doubtful),
-                ("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", settled),
+                ("DELETE FROM files WHERE root = ?", [(root,)]),
+                ("DELETE FROM snapshots WHERE root = ?", [(root,)]),
+                ("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", settled),
+                ("INSERT INTO snapshots VALUES (?, ?)", marked),
             ]
         )
 
     def forget(self, root: str) -> None:
         """Drop all rows of one tracked path."""
-        self._write([("DELETE FROM files WHERE root = ?", [(root,)])])
+        self.record(root, {}, 0)
 
     def close(self) -> None:
         """Close the database; the next use opens it again."""
@@ -123,8 +140,10 @@ class State:
             connection.execute("PRAGMA synchronous = NORMAL")
             if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 connection.execute("DROP TABLE IF EXISTS files")
+                connection.execute("DROP TABLE IF EXISTS snapshots")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute(_SCHEMA)
+            connection.execute(_SNAPSHOTS)
         except BaseException:
             connection.close()
             raise

@@ -13,15 +13,17 @@ class Listing:
 
     Attributes:
         files: plain files with their stat.
-        links: symbolic links with their targets.
+        links: symbolic links with their own stat.
         folders: every folder below the root.
+        objects: files that are links to objects of the cache (filled in by who knows the cache), with the object.
         odd: what can be neither kept nor read (devices, sockets, FIFOs, unreadable folders), with the reason.
     """
 
     files: dict[str, os.stat_result] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
+    links: dict[str, os.stat_result] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     odd: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)
 
 
 def walk(root: str | os.PathLike[str]) -> Listing:
@@ -52,16 +54,16 @@ def _scan(folder: str, prefix: str, listing: Listing) -> None:
             if stat.S_ISREG(info.st_mode):
                 files[prefix + entry.name] = info
             else:
-                _sort_out(entry, prefix + entry.name, info.st_mode, listing)
+                _sort_out(prefix + entry.name, info, listing)
 
 
-def _sort_out(entry: os.DirEntry[str], path: str, mode: int, listing: Listing) -> None:
-    if stat.S_ISDIR(mode):
+def _sort_out(path: str, info: os.stat_result, listing: Listing) -> None:
+    if stat.S_ISDIR(info.st_mode):
         listing.folders.append(path)
-    elif stat.S_ISLNK(mode):
-        listing.links[path] = os.readlink(entry.path)
+    elif stat.S_ISLNK(info.st_mode):
+        listing.links[path] = info
     else:
-        listing.odd[path] = kind_of(mode)
+        listing.odd[path] = kind_of(info.st_mode)
 
 
 def kind_of(mode: int) -> str:

@@ -1,0 +1,328 @@
+"""Track files and directories: bytes into the cache, a metafile beside each, both staged (spec: metafile.md, Writing)."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from gitmlog.core.atomic import storage_errors, sync_filesystem, write_atomic
+from gitmlog.core.digest import ObjectId
+from gitmlog.core.errors import NotFoundError, RefusedError, UsageError
+from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, path_problem
+from gitmlog.core.progress import SILENT, Progress
+from gitmlog.git.staging import stage
+from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile, Type
+from gitmlog.metafile.text import desc_problem, format_metafile
+from gitmlog.metafile.tree import TreeEntry, format_tree
+from gitmlog.ops.content import (
+    Content,
+    Entries,
+    check_links,
+    check_listing,
+    is_unchanged,
+    known_rows,
+    list_path,
+    make_content,
+    wanted_entries,
+)
+from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
+from gitmlog.ops.relink import relink
+from gitmlog.repo.workspace import Workspace
+from gitmlog.store.cache import Writer
+from gitmlog.store.ingest import ingest, not_a_file
+from gitmlog.store.state import Row, row_of
+from gitmlog.store.walk import Listing
+
+
+@dataclass(frozen=True)
+class Added:
+    """One path that is tracked now.
+
+    Attributes:
+        path: relative to the working tree.
+        oid: its object, or its tree's.
+        size: bytes of all files.
+        files: how many.
+        changed: whether its metafile is new or another than before.
+    """
+
+    path: str
+    oid: ObjectId
+    size: int
+    files: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class AddOptions:
+    """How to add.
+
+    Attributes:
+        rehash: believe nothing that was hashed before.
+        link: replace the working files by links of this kind into the cache (`hardlink`, `symlink`, `reflink`), or None.
+        desc: a new description, or None to keep the one there is.
+        type: a new type, or None to keep the one there is.
+    """
+
+    rehash: bool = False
+    link: str | None = None
+    desc: str | None = None
+    type: Type | None = None
+
+
+@dataclass(frozen=True)
+class AddResult:
+    """What `add` did, and what the user should know about it."""
+
+    added: tuple[Added, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Target:
+    path: str
+    below: str = ""
+    content: Content = field(default_factory=Content)
+    oid: ObjectId | None = None
+
+
+def add(
+    ws: Workspace, paths: Sequence[str], base: Path, options: AddOptions | None = None, *, progress: Progress = SILENT
+) -> AddResult:
+    """Track `paths` (as written by a user in the folder `base`; patterns are expanded).
+
+    Raises:
+        NotFoundError: kinds `no-path`, `unreadable`.
+        RefusedError: kinds `outside-repository`, `tracked-by-git`, `not-a-file`, `bad-name`, `link-outside`, `metafile-ignored`,
+            `nested-metafile`, `nested-repository`, `submodule`.
+        DataError: kind `changed-while-read`.
+        StorageError: the disk is full or read-only; nothing was changed.
+    """
+    options = options or AddOptions()
+    if options.desc and (problem := desc_problem(options.desc)):
+        raise UsageError(f"the description cannot be kept: {problem}", kind="bad-desc")
+    with storage_errors("adding"), ws.changing(progress):
+        targets = _targets(ws, paths, base)
+        metafiles = {target.path: _add_one(ws, target, options, progress) for target in targets.values()}
+        changed = _write_metafiles(ws, metafiles)
+        if options.link:
+            for target in targets.values():
+                relink(ws, target.path, target.content, options.link)
+        for target in targets.values():
+            if target.content.rows:
+                ws.state.record(target.path, target.content.rows, target.content.observed, whole=target.oid)
+    added = [_report(path, metafile, path in changed) for path, metafile in metafiles.items()]
+    return AddResult(tuple(added), tuple(note for target in targets.values() for note in _notes(target)))
+
+
+def _targets(ws: Workspace, paths: Sequence[str], base: Path) -> dict[tuple[str, str], _Target]:
+    if not paths:
+        raise UsageError("nothing to add", kind="usage", hint="name files or directories: gitmlog add model.pt data/")
+    targets = [_target(ws, name, base) for path in paths for name in _expand(path, base)]
+    whole = {target.path for target in targets if not target.below}
+    return {(target.path, target.below): target for target in targets if not target.below or target.path not in whole}
+
+
+def _expand(path: str, base: Path) -> list[str]:
+    if os.path.lexists(base / path) or not glob.has_magic(path):
+        return [path]
+    found = sorted(glob.glob(path, root_dir=base, recursive=True))
+    names = [name for name in found if not name.endswith((METAFILE_SUFFIX, ".gitignore"))]
+    if not names:
+        raise NotFoundError(f"nothing matches {display(path)}", kind="no-path")
+    return names
+
+
+def _target(ws: Workspace, given: str, base: Path) -> _Target:
+    name = ws.relative(given.removesuffix(METAFILE_SUFFIX) if given.endswith(METAFILE_SUFFIX) else given, base)
+    if not name:
+        hint = "name the directories that hold data: gitmlog add data/"
+        raise RefusedError("the whole working tree cannot be tracked", kind="outside-repository", hint=hint)
+    if problem := path_problem(name):
+        raise RefusedError(f"{display(given)} cannot be tracked: {problem}", kind="bad-name", hint="rename it, then add again")
+    owner = ws.owner(name)
+    if owner is not None and owner != name:
+        return _Target(owner, name.removeprefix(f"{owner}/"))
+    _check_kind(ws, name)
+    _check_git(ws, name)
+    check_metafile_visible(ws, name)
+    return _Target(name)
+
+
+def _check_kind(ws: Workspace, path: str) -> None:
+    try:
+        info = os.lstat(ws.root / path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"there is no {display(path)}", kind="no-path", hint="check the name with `ls`") from None
+    if not stat.S_ISLNK(info.st_mode):
+        return
+    if (ws.root / path).resolve().is_relative_to(ws.root):
+        hint = f"git keeps links itself: git add -- {display(path)}"
+        raise RefusedError(f"{display(path)} is a symbolic link", kind="not-a-file", hint=hint)
+    hint = f'replace it by a copy: cp --remove-destination "$(readlink -f {display(path)})" {display(path)}'
+    raise RefusedError(f"{display(path)} is a symbolic link that leads out of the repository", kind="link-outside", hint=hint)
+
+
+def _check_git(ws: Workspace, path: str) -> None:
+    tracked = ws.git.tracked_below(path)
+    if not tracked:
+        return
+    entry = ws.git.index[tracked[0]]
+    if int(entry.mode) == 0o160000:
+        hint = f"work in it: cd {display(tracked[0])}, then gitmlog add there"
+        raise RefusedError(f"{display(tracked[0])} is a submodule", kind="submodule", hint=hint)
+    several = f" (and {len(tracked) - 1} more)" if len(tracked) > 1 else ""
+    hint = f"git rm -r --cached --quiet -- {display(path)} && gitmlog add {display(path)}"
+    raise RefusedError(f"git tracks {display(tracked[0])}{several} already", kind="tracked-by-git", hint=hint)
+
+
+def _add_one(ws: Workspace, target: _Target, options: AddOptions, progress: Progress) -> Metafile:
+    text = ws.metafile_text(target.path)
+    old = ws.metafile(target.path) if text is not None else None
+    listing = list_path(ws, f"{target.path}/{target.below}" if target.below else target.path)
+    if listing is None:
+        raise NotFoundError(f"there is no {display(target.path)}", kind="no-path")
+    same = old is not None and not target.below and not options.rehash and is_unchanged(ws, target.path, old.oid, listing)
+    if old is not None and same and ws.cache.has(old.oid):
+        return _metafile(target.path, old, old.facts, options)
+    facts = _store(ws, target, old, listing, options, progress)
+    target.oid = facts.blake3
+    return _metafile(target.path, old, facts, options)
+
+
+def _metafile(path: str, old: Metafile | None, facts: FileFacts | DirectoryFacts, options: AddOptions) -> Metafile:
+    named = replace(facts, path=PurePosixPath(path).name)
+    kind = options.type or (old.type if old else None)
+    desc = options.desc if options.desc is not None else (old.desc if old else "")
+    return Metafile(named, kind, desc)
+
+
+def _store(
+    ws: Workspace, target: _Target, old: Metafile | None, listing: Listing, options: AddOptions, progress: Progress
+) -> FileFacts | DirectoryFacts:
+    listing = _whole_listing(target, listing)
+    known = known_rows(ws, target.path, listing, rehash=options.rehash)
+    check_listing(target.path, listing, known)
+    check_links(ws, target.path, listing)
+    observed = time.time_ns()
+    with ws.cache.writing() as writer:
+        rows = _ingest(ws, writer, target, listing, known, progress)
+        target.content = make_content(ws.root / target.path, listing, rows, observed)
+        for name in listing.links:
+            writer.put(os.fsencode(os.readlink(ws.root / target.path / name)))
+        writer.commit()
+        return _facts(ws, writer, target, old)
+
+
+def _whole_listing(target: _Target, listing: Listing) -> Listing:
+    """The listing of a part, seen from the tracked directory."""
+    if not target.below:
+        return listing
+    below = target.below
+
+    def moved(name: str) -> str:
+        return f"{below}/{name}" if name else below
+
+    return Listing(
+        {moved(name): info for name, info in listing.files.items()},
+        {moved(name): info for name, info in listing.links.items()},
+        [moved(name) for name in listing.folders],
+        {moved(name): why for name, why in listing.odd.items()},
+        {moved(name): oid for name, oid in listing.objects.items()},
+    )
+
+
+def _ingest(
+    ws: Workspace, writer: Writer, target: _Target, listing: Listing, known: dict[str, Row], progress: Progress
+) -> dict[str, Row]:
+    present = _present(ws, known)
+    rows = {name: row for name, row in known.items() if row.oid in present}
+    sizes = {name: info.st_size for name, info in listing.files.items() if name not in rows}
+    with progress.task(f"adding {target.path}", sum(sizes.values()), "bytes") as task:
+        for name, stored in ingest(writer, ws.root / target.path, sizes, task, jobs=ws.jobs):
+            rows[name] = row_of(stored.info, stored.oid)
+    return rows
+
+
+def _present(ws: Workspace, known: dict[str, Row]) -> set[ObjectId]:
+    """Those objects of `known` that are in the cache: by listing when they are many, else one by one."""
+    if len(known) > 1000:
+        return set(ws.cache)
+    return {row.oid for row in known.values() if ws.cache.size(row.oid) == row.size}
+
+
+def _facts(ws: Workspace, writer: Writer, target: _Target, old: Metafile | None) -> FileFacts | DirectoryFacts:
+    entries = target.content.entries
+    name = PurePosixPath(target.path).name
+    if "" in entries:
+        entry = entries[""]
+        if entry.kind == "l":
+            raise not_a_file(target.path, "a symbolic link")
+        return FileFacts(name, entry.oid, entry.size, entry.kind == "x")
+    if target.below:
+        entries = _merged(ws, target, old, entries)
+        target.content.rows = {}
+    oid = writer.put(format_tree(entries.values()))
+    return DirectoryFacts(name, oid, sum(entry.size for entry in entries.values()), len(entries))
+
+
+def _merged(ws: Workspace, target: _Target, old: Metafile | None, part: Entries) -> Entries:
+    """The old tree with the part that was added in place of what it had there."""
+    if old is None or not old.is_directory:
+        raise RefusedError(
+            f"{display(target.path)} is tracked as a file", kind="not-a-folder", hint=f"gitmlog add {display(target.path)}"
+        )
+    prefix = f"{target.below}/"
+    kept = {n: e for n, e in wanted_entries(ws.cache, old).items() if n != target.below and not n.startswith(prefix)}
+    return kept | {name: TreeEntry(name, *entry[1:]) for name, entry in part.items()}
+
+
+def _write_metafiles(ws: Workspace, metafiles: dict[str, Metafile]) -> set[str]:
+    """Metafiles, then .gitignore, then the index; returns the paths whose metafile changed."""
+    changed = {path for path, metafile in metafiles.items() if ws.metafile_text(path) != format_metafile(metafile)}
+    edits = IgnoreEdits(ws)
+    for path, metafile in metafiles.items():
+        if path in changed:
+            write_atomic(ws.root / metafile_of(path), format_metafile(metafile))
+        edits.ignore(path)
+    changes = edits.write()
+    for path, metafile in metafiles.items():
+        text = format_metafile(metafile)
+        if ws.git.index_blob(metafile_of(path)) != text:
+            changes[metafile_of(path)] = text
+    stage(ws.git, changes)
+    if changes:
+        sync_filesystem(ws.root)
+    return changed
+
+
+def _report(path: str, metafile: Metafile, changed: bool) -> Added:
+    facts = metafile.facts
+    return Added(path, facts.blake3, facts.size, facts.files if isinstance(facts, DirectoryFacts) else 1, changed)
+
+
+def _notes(target: _Target) -> list[str]:
+    listing = target.content.listing
+    notes = []
+    folders = (
+        {str(parent) for name in (*listing.files, *listing.links) for parent in PurePosixPath(name).parents}
+        if listing.folders
+        else set()
+    )
+    empty = [name for name in listing.folders if name not in folders]
+    if empty:
+        notes.append(f"{len(empty)} empty folder(s) in {target.path} are not kept, as in git ({empty[0]})")
+    seen: dict[str, str] = {}
+    for name in listing.files:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            notes.append(
+                f"{display(other)} and {display(name)} in {target.path} differ only in case: they collide on macOS and Windows"
+            )
+            break
+    return notes

@@ -1,0 +1,298 @@
+"""Writing tracked files into the working tree, never over bytes that are kept nowhere else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from gitmlog.core.atomic import storage_errors, sync_filesystem, sync_path, write_atomic
+from gitmlog.core.digest import ObjectId
+from gitmlog.core.errors import MissingDataError, NotFoundError, RefusedError, UsageError
+from gitmlog.core.paths import display, link_problem, metafile_of
+from gitmlog.core.progress import SILENT, Progress, Task
+from gitmlog.git.staging import stage
+from gitmlog.metafile.schema import DirectoryFacts, Metafile
+from gitmlog.metafile.text import format_metafile, parse_metafile
+from gitmlog.metafile.tree import TreeEntry, format_tree
+from gitmlog.ops.content import Content, Entries, is_unchanged, list_path, read_content, wanted_entries
+from gitmlog.ops.ignore import IgnoreEdits
+from gitmlog.ops.select import Selection, select
+from gitmlog.repo.workspace import Workspace
+from gitmlog.store.cache import FEW
+from gitmlog.store.materialize import Target, target
+from gitmlog.store.state import row_of
+from gitmlog.store.walk import Listing
+
+
+@dataclass(frozen=True)
+class CheckedOut:
+    """What was done for one tracked path.
+
+    Attributes:
+        path: the tracked path.
+        written: files written or replaced.
+        removed: files removed, since the version does not have them.
+        kept: files that the version does not have and the cache does not either: left alone.
+    """
+
+    path: str
+    written: int = 0
+    removed: int = 0
+    kept: tuple[str, ...] = ()
+
+
+@dataclass
+class _Plan:
+    selection: Selection
+    metafile: Metafile
+    wanted: Entries
+    current: Content
+    write: list[TreeEntry] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    keep: list[str] = field(default_factory=list)
+    unsaved: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        return self.selection.path
+
+    def full(self, name: str) -> str:
+        return f"{self.path}/{name}" if name else self.path
+
+
+def checkout(
+    ws: Workspace,
+    paths: Sequence[str],
+    base: Path,
+    *,
+    revision: str | None = None,
+    force: bool = False,
+    missing_ok: bool = False,
+    progress: Progress = SILENT,
+) -> list[CheckedOut]:
+    """Make the working tree hold what the metafiles say, or, with `revision`, what they said there (and stage those).
+
+    `missing_ok` writes what the cache has and leaves out the rest.
+
+    Raises:
+        RefusedError: kind `would-overwrite`: bytes that are kept nowhere else would be lost; nothing was changed.
+        MissingDataError: an object is not in the cache; nothing was changed.
+        NotFoundError: kinds `not-tracked`, `no-revision`.
+        DataError: kinds `corrupt`, `bad-tree`, `bad-metafile`.
+    """
+    with storage_errors("checking out"), ws.changing(progress):
+        if revision is None:
+            chosen = [(selection, ws.metafile(selection.path)) for selection in select(ws, paths, base)]
+        else:
+            chosen = _at_revision(ws, paths, base, revision)
+        plans = [plan for selection, metafile in chosen if (plan := _plan(ws, selection, metafile, progress)) is not None]
+        _check(ws, plans, force, missing_ok)
+        done = {plan.path: _carry_out(ws, plan, force, progress) for plan in plans}
+        if revision is not None:
+            _adopt_metafiles(ws, chosen)
+    return [done.get(selection.path, CheckedOut(selection.path)) for selection, _ in chosen]
+
+
+def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str) -> list[tuple[Selection, Metafile]]:
+    if not paths:
+        raise UsageError("--rev needs the paths to take from that revision", hint="gitmlog checkout --rev REV PATH…")
+    texts = ws.git.metafiles_at(revision)
+    tracked = [name.removesuffix(".gitmlog") for name in texts]
+    chosen = []
+    for selection in select(ws, paths, base, tracked):
+        name = metafile_of(selection.path)
+        metafile = parse_metafile(texts[name], f"{revision}:{name}")
+        chosen.append((selection, _blend(ws, selection, metafile)))
+    if not chosen:
+        raise NotFoundError(f"nothing is tracked in {revision}", kind="not-tracked")
+    return chosen
+
+
+def _blend(ws: Workspace, selection: Selection, old: Metafile) -> Metafile:
+    """Part of a directory at a revision: that part, in the tree that the working tree's metafile names."""
+    if not selection.parts or ws.metafile_text(selection.path) is None:
+        return old
+    now = ws.metafile(selection.path)
+    if not now.is_directory or not old.is_directory:
+        return old
+    entries = {name: entry for name, entry in wanted_entries(ws.cache, now).items() if not selection.takes(name)}
+    entries |= {name: entry for name, entry in wanted_entries(ws.cache, old).items() if selection.takes(name)}
+    with ws.cache.writing() as writer:
+        oid = writer.put(format_tree(entries.values()))
+    size = sum(entry.size for entry in entries.values())
+    return replace(now, facts=DirectoryFacts(PurePosixPath(selection.path).name, oid, size, len(entries)))
+
+
+def _plan(ws: Workspace, selection: Selection, metafile: Metafile, progress: Progress) -> _Plan | None:
+    listing = list_path(ws, selection.path)
+    if listing is not None and is_unchanged(ws, selection.path, metafile.oid, listing):
+        return None
+    current = read_content(ws, selection.path, _without_odd(selection, listing), progress=progress)
+    plan = _Plan(selection, metafile, wanted_entries(ws.cache, metafile), current)
+    for name, entry in plan.wanted.items():
+        if selection.takes(name) and current.entries.get(name) != entry:
+            plan.write.append(entry)
+            if name in current.entries and not _is_saved(ws, current.entries[name]):
+                plan.unsaved.append(name)
+    for name in current.entries.keys() - plan.wanted.keys():
+        if selection.takes(name):
+            (plan.remove if _is_saved(ws, current.entries[name]) else plan.keep).append(name)
+    _find_clashes(plan)
+    return plan
+
+
+def _without_odd(selection: Selection, listing: Listing | None) -> Listing:
+    if listing is None:
+        return Listing()
+    if "" in listing.odd:
+        hint = "move it away, then run the command again"
+        raise RefusedError(f"{display(selection.path)} is {listing.odd['']}", kind="not-a-file", hint=hint)
+    return listing
+
+
+def _is_saved(ws: Workspace, entry: TreeEntry) -> bool:
+    return ws.cache.size(entry.oid) == entry.size
+
+
+def _find_clashes(plan: _Plan) -> None:
+    """An unsaved file where a folder is wanted, or below where a file is wanted, is in the way."""
+    folders = {"/".join(name.split("/")[:depth]) for name in plan.wanted for depth in range(1, name.count("/") + 1)} | {""}
+    in_way = [name for name in plan.keep if (name in folders and plan.wanted.keys() != {""}) or _is_below(name, plan.wanted)]
+    plan.unsaved += in_way
+    plan.keep = [name for name in plan.keep if name not in in_way]
+
+
+def _is_below(name: str, wanted: Entries) -> bool:
+    return "" in wanted or any(parent.as_posix() in wanted for parent in PurePosixPath(name).parents)
+
+
+def _check(ws: Workspace, plans: list[_Plan], force: bool, missing_ok: bool) -> None:
+    unsaved = [plan.full(name) for plan in plans for name in plan.unsaved]
+    if unsaved and not force:
+        shown = ", ".join(display(name) for name in unsaved[:5]) + (f" and {len(unsaved) - 5} more" if len(unsaved) > 5 else "")
+        hint = f"keep them: gitmlog add {display(unsaved[0])} (or copy them away); give them up: --force"
+        raise RefusedError(f"these bytes are kept nowhere else and would be lost: {shown}", kind="would-overwrite", hint=hint)
+    for plan in plans:
+        absent = [entry for entry in plan.write if not ws.cache.has(entry.oid)]
+        if absent and not missing_ok:
+            several = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            hint = f"gitmlog pull {display(plan.path)}"
+            raise MissingDataError(f"the bytes of {display(plan.full(absent[0].path))}{several} are not in the cache", hint=hint)
+        plan.write = [entry for entry in plan.write if entry not in absent] if absent else plan.write
+        _check_links(plan)
+        _check_case(ws, plan)
+
+
+def _check_links(plan: _Plan) -> None:
+    for entry in plan.write:
+        if entry.kind == "l" and not entry.path:
+            raise RefusedError(f"{display(plan.path)} is a link in its metafile", kind="link-outside")
+
+
+def _check_case(ws: Workspace, plan: _Plan) -> None:
+    """Names that differ only in case need a file system that tells them apart."""
+    folded: dict[str, str] = {}
+    clash = next((name for name in plan.wanted if folded.setdefault(name.casefold(), name) != name), None)
+    if clash is not None and (ws.git.gitdir / "HEAD").exists() and (ws.git.gitdir / "hEAD").exists():
+        hint = "check it out on a file system that tells upper from lower case, or rename one of them there"
+        names = f"{display(folded[clash.casefold()])} and {display(clash)}"
+        raise RefusedError(f"{names} in {display(plan.path)} are one file on this file system", kind="case-collision", hint=hint)
+
+
+def _carry_out(ws: Workspace, plan: _Plan, force: bool, progress: Progress) -> CheckedOut:
+    removed = plan.remove + (plan.keep + [name for name in plan.unsaved if name not in plan.wanted] if force else [])
+    total = sum(entry.size for entry in plan.write)
+    with ws.temporary() as temporary, target(ws.root, temporary, ws.links, _umask()) as folder:
+        _remove(folder, plan, removed)
+        _clear_way(ws, plan)
+        with progress.task(f"checking out {plan.path}", total, "bytes") as task:
+            written = {entry.path: _write(ws, folder, plan, entry, task) for entry in plan.write}
+        if plan.metafile.is_directory:
+            folder.folder(tuple(plan.path.split("/")))
+    if written or removed:
+        _make_durable(ws, [plan.full(name) for name in written])
+    _record(ws, plan, written, removed)
+    return CheckedOut(plan.path, len(written), len(removed), () if force else tuple(sorted(plan.keep)))
+
+
+def _remove(folder: Target, plan: _Plan, names: list[str]) -> None:
+    emptied: set[tuple[str, ...]] = set()
+    for name in names:
+        parts = tuple(plan.full(name).split("/"))
+        with suppress(FileNotFoundError):
+            os.unlink(parts[-1], dir_fd=folder.folder(parts[:-1]))
+        emptied.update(tuple(parts[:depth]) for depth in range(plan.path.count("/") + 2, len(parts)))
+    folder.close()
+    for parts in sorted(emptied, key=len, reverse=True):
+        with suppress(OSError):  # not empty: something that the version does not know is still in it
+            os.rmdir(parts[-1], dir_fd=folder.folder(parts[:-1]))
+
+
+def _clear_way(ws: Workspace, plan: _Plan) -> None:
+    """An empty folder may lie where a file is wanted; anything else there was found by the plan."""
+    for entry in plan.write:
+        path = ws.root / plan.full(entry.path)
+        if path.is_dir() and not path.is_symlink():
+            for folder, _, _ in os.walk(path, topdown=False):
+                with suppress(OSError):
+                    os.rmdir(folder)
+
+
+def _write(ws: Workspace, folder: Target, plan: _Plan, entry: TreeEntry, task: Task) -> os.stat_result:
+    full = plan.full(entry.path)
+    if entry.kind == "l":
+        info = _write_link(ws, folder, full, entry)
+    else:
+        info = folder.write(ws.cache, full, entry.oid, entry.size, executable=entry.kind == "x")
+    task.advance(entry.size)
+    return info
+
+
+def _write_link(ws: Workspace, folder: Target, full: str, entry: TreeEntry) -> os.stat_result:
+    text = os.fsdecode(ws.cache.read(entry.oid))
+    if problem := link_problem(entry.path, text):
+        hint = "the tree is hostile or damaged: nothing was written there; ask who committed it"
+        raise RefusedError(f"{display(full)} -> {display(text)}: {problem}", kind="link-outside", hint=hint)
+    folder.write_link(full, text)
+    parts = tuple(full.split("/"))
+    return os.stat(parts[-1], dir_fd=folder.folder(parts[:-1]), follow_symlinks=False)
+
+
+def _make_durable(ws: Workspace, written: list[str]) -> None:
+    if len(written) > FEW:
+        sync_filesystem(ws.root)
+        return
+    for path in written:
+        with suppress(OSError):  # a link to nowhere has nothing to sync but its folder
+            sync_path(ws.root / path)
+        sync_path((ws.root / path).parent)
+
+
+def _record(ws: Workspace, plan: _Plan, written: dict[str, os.stat_result], removed: list[str]) -> None:
+    gone = set(removed)
+    rows = {name: row for name, row in plan.current.rows.items() if name not in gone}
+    rows |= {name: row_of(info, plan.wanted[name].oid) for name, info in written.items()}
+    entries = {name: entry for name, entry in plan.current.entries.items() if name not in gone}
+    entries |= {name: plan.wanted[name] for name in written}
+    whole: ObjectId | None = plan.metafile.oid if entries == plan.wanted else None
+    ws.state.record(plan.path, rows, time.time_ns(), whole=whole)
+
+
+def _adopt_metafiles(ws: Workspace, chosen: list[tuple[Selection, Metafile]]) -> None:
+    edits = IgnoreEdits(ws)
+    texts = {metafile_of(selection.path): format_metafile(metafile) for selection, metafile in chosen}
+    for name, text in texts.items():
+        if ws.metafile_text(name.removesuffix(".gitmlog")) != text:
+            write_atomic(ws.root / name, text)
+        edits.ignore(name.removesuffix(".gitmlog"))
+    stage(ws.git, edits.write() | {name: text for name, text in texts.items() if ws.git.index_blob(name) != text})
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

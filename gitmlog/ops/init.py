@@ -1,0 +1,34 @@
+"""Prepare a git repository; repeatable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmlog.core.atomic import storage_errors
+from gitmlog.core.session import clean_sessions
+from gitmlog.repo.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What `init` found or made: the working tree, the cache, and whether this was the first time."""
+
+    root: Path
+    cache: Path
+    created: bool
+
+
+def init(ws: Workspace) -> Initialised:
+    """Make the cache's folders. Nothing is committed and no file of the user is touched.
+
+    Raises:
+        ConfigError, StorageError.
+    """
+    created = not ws.home.exists()
+    with storage_errors("initialising"):
+        ws.cache.objects.mkdir(parents=True, exist_ok=True)
+        clean_sessions(ws.cache.root / "tmp")
+        with ws.changing():
+            pass
+    return Initialised(ws.root, ws.cache.root, created)

@@ -1,0 +1,90 @@
+"""Which tracked paths, and which parts of tracked directories, a command was asked for."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitmlog.core.errors import NotFoundError
+from gitmlog.core.paths import METAFILE_SUFFIX, display
+from gitmlog.repo.workspace import Workspace
+
+Match = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A tracked path, and which part of it is meant.
+
+    Attributes:
+        path: the tracked path.
+        parts: paths or patterns below it; empty means all of it.
+    """
+
+    path: str
+    parts: tuple[str, ...] = ()
+
+    def takes(self, name: str) -> bool:
+        """Whether the entry `name` of a tree is meant."""
+        return not self.parts or any(_takes(part, name) for part in self.parts)
+
+
+def _takes(part: str, name: str) -> bool:
+    if name == part or name.startswith(f"{part}/"):
+        return True
+    return glob.has_magic(part) and (fnmatch.fnmatchcase(name, part) or fnmatch.fnmatchcase(name, f"{part}/*"))
+
+
+def select(ws: Workspace, paths: Sequence[str], base: Path, tracked: Sequence[str] | None = None) -> list[Selection]:
+    """The selections that `paths` (as written in the folder `base`) name; all tracked paths when there are none.
+
+    Raises:
+        NotFoundError: kind `not-tracked`, for a path that names nothing tracked.
+    """
+    known = ws.tracked() if tracked is None else sorted(tracked)
+    if not paths:
+        return [Selection(path) for path in known]
+    chosen: dict[str, tuple[str, ...]] = {}
+    for given in paths:
+        for selection in _select_one(ws, given, base, known):
+            _merge(chosen, selection)
+    return [Selection(path, parts) for path, parts in chosen.items()]
+
+
+def _merge(chosen: dict[str, tuple[str, ...]], selection: Selection) -> None:
+    if selection.path in chosen and (not chosen[selection.path] or not selection.parts):
+        chosen[selection.path] = ()
+    else:
+        chosen[selection.path] = chosen.get(selection.path, ()) + selection.parts
+
+
+def _select_one(ws: Workspace, given: str, base: Path, known: Sequence[str]) -> list[Selection]:
+    text = given.removesuffix(METAFILE_SUFFIX) if given.endswith(METAFILE_SUFFIX) else given
+    name = ws.relative(text, base)
+    owner = ws.owner(name, list(known)) if name else None
+    if owner is not None:
+        return [Selection(owner, (name.removeprefix(f"{owner}/"),) if owner != name else ())]
+    prefix = f"{name}/" if name else ""
+    inside = [Selection(path) for path in known if path.startswith(prefix)]
+    if not inside and glob.has_magic(name):
+        inside = _matching(name, known)
+    if not inside and name:
+        hint = f"`gitmlog status` lists what is tracked; to track it: gitmlog add {display(given)}"
+        raise NotFoundError(f"{display(given)} is not tracked by gitmlog", kind="not-tracked", hint=hint)
+    return inside
+
+
+def _matching(pattern: str, known: Sequence[str]) -> list[Selection]:
+    whole = [Selection(path) for path in known if fnmatch.fnmatchcase(path, pattern)]
+    if whole:
+        return whole
+    parts = pattern.split("/")
+    for count in range(len(parts) - 1, 0, -1):
+        head, tail = "/".join(parts[:count]), "/".join(parts[count:])
+        found = [Selection(path, (tail,)) for path in known if fnmatch.fnmatchcase(path, head)]
+        if found:
+            return found
+    return []
