@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gitmlog.core.paths import METAFILE_SUFFIX
 from gitmlog.git.repository import GitRepo
@@ -13,6 +13,7 @@ from gitmlog.git.repository import GitRepo
 if TYPE_CHECKING:
     import pygit2
 
+GitObject: TypeAlias = Any  # pygit2's stubs do not derive Commit, Tree, Tag and Blob from Object
 _OID = re.compile(rb"\b[0-9a-f]{40}\b")
 _PSEUDO_REFS = (
     "HEAD",
@@ -61,7 +62,7 @@ def unpublished_metafiles(repo: GitRepo, revision: str = "HEAD") -> Iterator[tup
         yield from ((path, repo._blob(blob)) for path, blob in walk.tree(commit.tree, ""))
 
 
-def _peel(repo: GitRepo, name: str) -> pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob | None:
+def _peel(repo: GitRepo, name: str) -> GitObject | None:
     import pygit2
 
     try:
@@ -78,7 +79,7 @@ class _Walk:
         self._seen: set[tuple[bytes, str]] = set()
         self._commits: set[bytes] = set()
 
-    def all(self, roots: Iterable[pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob]) -> Iterator[tuple[str, pygit2.Oid]]:
+    def all(self, roots: Iterable[GitObject]) -> Iterator[tuple[str, pygit2.Oid]]:
         import pygit2
 
         for root in roots:
@@ -92,14 +93,14 @@ class _Walk:
                 yield f"blob{METAFILE_SUFFIX}", root.id
 
     def _history(self, tip: pygit2.Commit) -> Iterator[tuple[str, pygit2.Oid]]:
-        pending = [tip]
+        pending: list[GitObject] = [tip]
         while pending:
             commit = pending.pop()
             if commit.id.raw in self._commits:
                 continue
             self._commits.add(commit.id.raw)
             yield from self.tree(commit.tree, "")
-            pending += [parent for oid in commit.parent_ids if (parent := self.repo.handle.get(oid)) is not None]  # type: ignore[misc]
+            pending += [parent for oid in commit.parent_ids if (parent := self.repo.handle.get(oid)) is not None]
 
     def tree(self, tree: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Oid]]:
         if (tree.id.raw, prefix) in self._seen:
@@ -113,7 +114,7 @@ class _Walk:
                 yield prefix + name, entry.id
 
 
-def _roots(repo: GitRepo) -> Iterator[pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob]:
+def _roots(repo: GitRepo) -> Iterator[GitObject]:
     names = {repo.handle.get(oid) for oid in _root_ids(repo)}
     yield from (found for found in names if found is not None)
     for name in repo.handle.references:
@@ -123,7 +124,7 @@ def _roots(repo: GitRepo) -> Iterator[pygit2.Commit | pygit2.Tree | pygit2.Tag |
     yield from _index_blobs(repo)
 
 
-def _index_blobs(repo: GitRepo) -> Iterator[pygit2.Commit | pygit2.Tree | pygit2.Tag | pygit2.Blob]:
+def _index_blobs(repo: GitRepo) -> Iterator[GitObject]:
     for entry in repo.index:
         if entry.path.endswith(METAFILE_SUFFIX) and (blob := repo.handle.get(entry.id)) is not None:
             yield blob

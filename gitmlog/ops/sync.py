@@ -109,14 +109,14 @@ def _send(
 
     source = CacheDB(ws.cache)
     files = remote.send(source, needed.files, progress=progress, jobs=options.jobs)
-    _raise_failed(remote, files, needed, "sent")
+    _raise_failed(files, needed, "sent")
     if files.missing:
         whole: list[ObjectId] = []  # a tree on the remote promises all that it lists
         trees = remote.send(source, [], progress=progress)
     else:
         whole = list(needed.trees)
         trees = remote.send(source, whole, progress=progress, jobs=options.jobs)
-        _raise_failed(remote, trees, needed, "sent")
+        _raise_failed(trees, needed, "sent")
     done = (files.sent | files.present | trees.sent | trees.present) - trees.missing
     ws.pushed.record(remote.spec.url, done)
     size = sum(ws.cache.size(oid) or 0 for oid in files.sent | trees.sent)
@@ -162,8 +162,8 @@ def _receive(
     absent = ws.cache.missing(wanted)
     if not absent:
         return SyncResult(present=frozenset(wanted))
-    result = remote.receive(CacheDB(ws.cache), absent, progress=progress, jobs=options.jobs)
-    _raise_failed(remote, result, needed, "fetched")
+    result = remote.receive(CacheDB(ws.cache), absent, progress=progress, jobs=options.jobs, sizes=needed.files)
+    _raise_failed(result, needed, "fetched")
     _raise_missing(needed, result.missing, f"not on remote {remote.spec.name!r}")
     return SyncResult(result.sent, frozenset(wanted) - result.sent)
 
@@ -221,7 +221,7 @@ def _collect(ws: Workspace, selection: Selection, metafile: Metafile, needed: Ne
             needed.names.setdefault(entry.oid, f"{selection.path}/{entry.path}")
 
 
-def _raise_failed(remote: Remote, result: SyncResult, needed: Needed, verb: str) -> None:
+def _raise_failed(result: SyncResult, needed: Needed, verb: str) -> None:
     if not result.failed:
         return
     oid, reason = next(iter(result.failed.items()))

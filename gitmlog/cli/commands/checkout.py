@@ -1,0 +1,54 @@
+"""gitmlog checkout."""
+
+from __future__ import annotations
+
+import click
+
+from gitmlog.cli.options import force_option, json_option, pass_app, paths_argument
+from gitmlog.cli.output import App, echo_json, plural
+from gitmlog.core.paths import display
+
+
+@click.command("checkout")
+@paths_argument()
+@click.option("--rev", metavar="REV", help="Take PATH as it was in this revision, and stage its metafile.")
+@force_option
+@json_option
+@pass_app
+def command(app: App, paths: tuple[str, ...], rev: str | None, force: bool, as_json: bool) -> None:
+    """Write tracked files into the working tree, as their metafiles say.
+
+    Bytes that are kept nowhere else are never overwritten: the command says what would be lost and stops. Files in a tracked
+    directory that the version does not have are removed when the cache has them, and else left alone and named.
+
+    \b
+    Examples:
+      git checkout main && gitmlog checkout
+      gitmlog checkout data/train              a part of a directory
+      gitmlog checkout 'data/img_00*'
+      gitmlog checkout --rev HEAD~1 model.pt   roll one model back, then git commit
+    """
+    from gitmlog.ops.checkout import checkout
+
+    done = checkout(app.workspace, paths, app.base, revision=rev, force=force, progress=app.progress)
+    if as_json:
+        echo_json(done)
+        return
+    show(app, done)
+
+
+def show(app: App, done: list) -> None:  # type: ignore[type-arg]
+    """Print what a checkout did."""
+    for item in done:
+        parts = [
+            plural(item.written, "file") + " written" if item.written else "",
+            plural(item.removed, "file") + " removed" if item.removed else "",
+        ]
+        if any(parts):
+            app.say(f"{display(item.path)}  {', '.join(filter(None, parts))}")
+        for name in item.kept[:5]:
+            app.note(f"kept {display(f'{item.path}/{name}')}: this version does not have it, and the cache does not either")
+        if len(item.kept) > 5:
+            app.note(f"kept {len(item.kept) - 5} more in {display(item.path)}")
+    if not any(item.written or item.removed for item in done):
+        app.say("nothing to do: the working tree is as the metafiles say" if done else "nothing is tracked yet")

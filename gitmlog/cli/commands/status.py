@@ -1,0 +1,89 @@
+"""gitmlog status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gitmlog.cli.options import json_option, pass_app, paths_argument
+from gitmlog.cli.output import App, echo_json, human_size, plural
+from gitmlog.core.paths import display
+
+if TYPE_CHECKING:
+    from gitmlog.ops.status import PathStatus, Status
+
+_WORDS = {
+    "modified": "changed since it was added: gitmlog add",
+    "missing": "not in the working tree: gitmlog checkout",
+    "not-cached": "not in the cache: gitmlog pull",
+    "not-pushed": "not known to be on the remote: gitmlog push",
+    "stale": "metafile out of date: gitmlog add",
+    "unstaged": "metafile not staged: gitmlog add",
+    "bad": "unusable",
+}
+
+
+@click.command("status")
+@paths_argument()
+@click.option("--rehash", is_flag=True, help="Read every byte again, whatever the times say.")
+@click.option("--exit-code", is_flag=True, help="Exit with 4 when anything but a push is left to do.")
+@json_option
+@pass_app
+def command(app: App, paths: tuple[str, ...], rehash: bool, exit_code: bool, as_json: bool) -> int:
+    """Show what differs between metafiles, working tree, cache and remote. The network is not used.
+
+    \b
+    modified     the file is not what its metafile says
+    missing      the file is not in the working tree
+    not-cached   its bytes are not in the cache
+    not-pushed   no push from here, and no fetch, has seen its bytes on the remote
+    stale        the metafile's own text is out of date (after git mv, or a merge by hand)
+    unstaged     git's index has another metafile, or none
+    bad          the metafile cannot be read
+
+    Large files that git neither has nor ignores are named too (config: status.large).
+
+    \b
+    Examples:
+      gitmlog status
+      gitmlog status data/ --json
+      gitmlog status --exit-code && echo all is saved
+    """
+    from gitmlog.ops.status import status
+
+    found = status(app.workspace, paths, app.base, rehash=rehash, progress=app.progress)
+    if as_json:
+        echo_json({"paths": found.paths, "large": found.large, "remote": found.remote, "clean": found.is_clean})
+    else:
+        _show(app, found)
+    return 4 if exit_code and not found.is_clean else 0
+
+
+def _show(app: App, found: Status) -> None:
+    troubled = [item for item in found.paths if item.conditions]
+    for item in troubled:
+        for line in _lines(item):
+            app.say(line)
+    for path, size in sorted(found.large.items()):
+        app.say(f"{display(path)}  large ({human_size(size)}), and git does not know it: gitmlog add {display(path)}")
+    fine = len(found.paths) - len(troubled)
+    if not found.paths:
+        app.say("nothing is tracked yet: gitmlog add FILE")
+    elif fine:
+        app.say(f"{plural(fine, 'path')} as tracked" if not troubled else f"{plural(fine, 'other path')} without a difference")
+
+
+def _lines(item: PathStatus) -> list[str]:
+    lines = []
+    for condition in item.conditions:
+        detail = f" ({item.detail})" if item.detail and condition in ("stale", "bad") else ""
+        lines.append(
+            f"{display(item.path)}  {condition}{detail}: {_WORDS[condition]}".replace("bad (", "bad: (").replace(": unusable", "")
+        )
+    for sign, names in (("+", item.added), ("-", item.removed), ("~", item.changed)):
+        named = [name for name in names if name]
+        lines += [f"    {sign} {display(name)}" for name in named[:10]]
+        if len(named) > 10:
+            lines.append(f"    {sign} … and {len(named) - 10:,} more")
+    return lines
