@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Of these libgit2 knows nothing, and need not: they change how git fetches or packs, not what objects mean.
 _EXTENSIONS = ["partialclone", "worktreeconfig", "preciousobjects", "noop"]
+_UNDER_WAY = ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "sequencer")
 _MAX_METAFILE = (1 << 20) + 1
 
 
@@ -54,6 +55,11 @@ class GitRepo:
     def is_unborn(self) -> bool:
         """Whether there is no commit yet."""
         return self.handle.head_is_unborn
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a merge, rebase, cherry-pick, revert or bisect is under way."""
+        return any((self.gitdir / name).exists() for name in _UNDER_WAY)
 
     def is_tracked(self, path: str) -> bool:
         """Whether git's index has `path`, or something below it."""

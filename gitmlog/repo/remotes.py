@@ -67,6 +67,14 @@ def check_trust(config: Config, name: str, trust_file: Path) -> None:
     )
 
 
+def is_trusted(config: Config, name: str, trust_file: Path) -> bool | None:
+    """Whether the committed address of a remote is the one accepted here; None when none was asked about yet."""
+    now, trusted = _committed_address(config, name), _read(trust_file)
+    if not now:
+        return True
+    return trusted[name] == now if name in trusted else None
+
+
 def trust_remote(config: Config, name: str, trust_file: Path) -> None:
     """Accept the committed address of a remote on this machine."""
     trusted = _read(trust_file)

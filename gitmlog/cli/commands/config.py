@@ -1,0 +1,100 @@
+"""gitmlog config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitmlog.cli.options import json_option, pass_app
+from gitmlog.cli.output import App, echo, echo_json
+from gitmlog.core.errors import NotFoundError, UsageError
+from gitmlog.repo.schema import Layer, Value
+
+
+@click.command("config")
+@click.argument("key", required=False)
+@click.argument("value", required=False)
+@click.option("--local", "layer", flag_value="local", help="In this clone (the default for writing).")
+@click.option("--user", "layer", flag_value="user", help="In your own file, for all repositories.")
+@click.option("--shared", "layer", flag_value="shared", help="In .gitmlog/config.toml, which is committed; it is staged.")
+@click.option("--unset", is_flag=True, help="Remove KEY from that file.")
+@click.option("--list", "as_list", is_flag=True, help="Show all keys (also without KEY).")
+@json_option
+@pass_app
+def command(app: App, key: str | None, value: str | None, layer: Layer | None, unset: bool, as_list: bool, as_json: bool) -> None:
+    """Read and write settings. `gitmlog help config` lists the keys.
+
+    Three files, the first that has a key wins: this clone's, your own, the committed one. Credentials can stand in the first two
+    only, and are shown as ********. Lists are written with commas.
+
+    \b
+    Examples:
+      gitmlog config                                    all settings, and where each comes from
+      gitmlog config cache.link hardlink,copy
+      gitmlog config --user core.jobs 8
+      gitmlog config remote.origin.profile work
+      gitmlog config --shared remote.origin.region eu-central-1
+      gitmlog config --unset cache.link
+    """
+    if key is None and unset:
+        raise UsageError("--unset needs a KEY")
+    if as_list and key is not None:
+        raise UsageError("--list takes no KEY")
+    if value is not None and unset:
+        raise UsageError("--unset takes no VALUE")
+    if key is None:
+        _list(app, layer, as_json)
+    elif value is None and not unset:
+        _show(app, key, layer, as_json)
+    else:
+        _change(app, key, value, layer or "local")
+
+
+def _files(app: App, layer: Layer | None) -> dict[Layer, Path]:
+    """Of all layers, or of one; outside a repository there is only the user's own."""
+    files: dict[Layer, Path] = {"user": app.user_config}
+    if layer != "user":
+        try:
+            files = app.workspace.config_files
+        except NotFoundError:
+            if layer is not None:
+                raise
+    return files if layer is None else {layer: files[layer]}
+
+
+def _list(app: App, layer: Layer | None, as_json: bool) -> None:
+    from gitmlog.ops.settings import settings
+
+    found = [item for item in settings(_files(app, layer)) if layer is None or item.layer is not None]
+    if as_json:
+        echo_json(found)
+        return
+    for item in found:
+        echo(f"{item.key} = {_text(item.value)}  ({item.layer or 'default'})")
+
+
+def _show(app: App, key: str, layer: Layer | None, as_json: bool) -> None:
+    from gitmlog.ops.settings import setting
+
+    found = setting(_files(app, layer), key)
+    if layer is not None and found.layer is None:
+        raise NotFoundError(f"{key} is not set there", kind="no-key", hint=f"gitmlog config --{layer} {key} VALUE")
+    if as_json:
+        echo_json(found)
+    else:
+        echo(_text(found.value))
+
+
+def _text(value: Value) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _change(app: App, key: str, value: str | None, layer: Layer) -> None:
+    from gitmlog.ops.settings import change_setting, change_user
+
+    if layer == "user":
+        change_user(app.user_config, key, value, app.base)
+        return
+    if change_setting(app.workspace, layer, key, value, app.base) == "staged":
+        app.say("staged .gitmlog/config.toml: git commit shares it")
