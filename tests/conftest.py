@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -75,6 +76,16 @@ class Sandbox:
         assert done.code == 0, done
         assert "Traceback" not in done.err and "Warning" not in done.err, done
         return done.out
+
+    def fails(self, *arguments: str, code: int, kind: str, cwd: Path | None = None) -> dict[str, str]:
+        """Run gitmlog with --json; it must fail with this exit code and kind, and say what happened and what to do."""
+        done = self.gitmlog(*arguments, "--json", cwd=cwd)
+        assert "Traceback" not in done.err, done
+        error: dict[str, str] = json.loads(done.err.splitlines()[-1])["error"]
+        assert (done.code, error["kind"]) == (code, kind), done
+        assert error["message"]
+        assert error["hint"], f"no hint: {error}"
+        return error
 
     def write(self, path: str, data: bytes | str) -> Path:
         """Write a file."""
