@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
+import hashlib
 import os
 import secrets
 import stat
@@ -74,6 +75,62 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
             os.unlink(temporary)
         raise
     sync_path(path.parent)
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Create `path`, which must not be there, with `data`, synced; its folder is not."""
+    fd = os.open(path, CREATE_FLAGS, mode)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace_below(root: Path, parts: tuple[str, ...], source: Path, data: bytes) -> None:
+    """Move the finished file `source`, whose content is `data`, to `parts` below `root`; no link on the way is followed.
+
+    On another file system `data` is written beside the place, under a name that depends on nothing else: what a killed
+    process left there is overwritten and moved by the next.
+    """
+    root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        folder = open_folder(root_fd, parts[:-1], create=True)
+    finally:
+        os.close(root_fd)
+    try:
+        try:
+            os.rename(source, parts[-1], dst_dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _replace_beside(folder, parts[-1], data)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def hidden_name(name: str) -> str:
+    """Where a file called `name` is written, in its own folder, before it is whole."""
+    return f".gitmlog-{hashlib.sha256(os.fsencode(name)).hexdigest()[:24]}"
+
+
+def _replace_beside(folder: int, name: str, data: bytes) -> None:
+    hidden = hidden_name(name)
+    with suppress(FileNotFoundError):
+        os.unlink(hidden, dir_fd=folder)
+    fd = os.open(hidden, CREATE_FLAGS, 0o666, dir_fd=folder)
+    try:
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(hidden, dir_fd=folder)
+        raise
 
 
 def make_folders(path: Path) -> None:

@@ -53,6 +53,17 @@ def path_problem(path: str) -> str:
     return ""
 
 
+def tracked_problem(path: str) -> str:
+    """Why `path` may not have a metafile of its own, or "" when it may."""
+    if path.endswith(METAFILE_SUFFIX):
+        return "it is itself the name of a metafile"
+    name = path.rpartition("/")[2]
+    longest = MAX_COMPONENT - len(METAFILE_SUFFIX)
+    if len(name) > longest // 4 and len(name.encode("utf-8", "surrogatepass")) > longest:
+        return f"the name is longer than {longest} bytes, so that its metafile could have none"
+    return path_problem(path)
+
+
 def link_problem(path: str, target: str) -> str:
     """Why a link at `path` (relative to its tracked directory) may not point to `target`, or ""."""
     if target.startswith("/") or not target:

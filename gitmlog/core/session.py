@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitmlog.core.locks import is_free
-
 _OWNER = "owner"
 
 
@@ -33,15 +31,27 @@ def session(parent: Path) -> Iterator[Session]:
     """A temporary folder below `parent`, locked while it is in use and removed at the end."""
     parent.mkdir(parents=True, exist_ok=True)
     clean_sessions(parent)
-    folder = parent / secrets.token_hex(8)
-    folder.mkdir()
-    fd = os.open(folder / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder, fd = _own_folder(parent)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
         yield Session(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(fd)
+
+
+def _own_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder, and the descriptor that locks it. Between making the owner file and locking it, it looks abandoned."""
+    while True:
+        folder = parent / secrets.token_hex(8)
+        folder.mkdir()
+        try:
+            fd = os.open(folder / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return folder, fd
+        os.close(fd)  # another process took it for a dead one's, and removed it
 
 
 def clean_sessions(parent: Path) -> int:
@@ -49,26 +59,40 @@ def clean_sessions(parent: Path) -> int:
 
     A folder whose owner file is not there yet may belong to a process that is just starting: it is left alone for a minute.
     """
-    stale = [entry for entry in _folders(parent) if _is_stale(Path(entry.path))]
-    for entry in stale:
-        shutil.rmtree(entry.path, ignore_errors=True)
-    return len(stale)
+    return sum(_remove_if_stale(Path(entry.path)) for entry in _folders(parent))
 
 
 def _folders(parent: Path) -> list[os.DirEntry[str]]:
     try:
-        return [entry for entry in os.scandir(parent) if entry.is_dir(follow_symlinks=False)]
+        with os.scandir(parent) as entries:
+            return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
 
 
-def _is_stale(folder: Path) -> bool:
+def _remove_if_stale(folder: Path) -> bool:
+    """The lock is held while the folder goes, so that nobody takes it over meanwhile."""
+    try:
+        fd = os.open(folder / _OWNER, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return _remove_ownerless(folder)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _remove_ownerless(folder: Path) -> bool:
     import time
 
-    owner = folder / _OWNER
-    if owner.exists():
-        return is_free(owner)
     try:
-        return time.time() - folder.stat().st_mtime > 60
+        stale = time.time() - folder.stat().st_mtime > 60
     except FileNotFoundError:
         return False
+    if stale:
+        shutil.rmtree(folder, ignore_errors=True)
+    return stale

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from gitmlog.core.atomic import storage_errors, sync_filesystem, write_atomic
+from gitmlog.core.atomic import storage_errors, sync_filesystem
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import NotFoundError, RefusedError, UsageError
-from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, path_problem
+from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.staging import stage
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile, Type
@@ -143,7 +143,7 @@ def _target(ws: Workspace, given: str, base: Path) -> _Target:
     if not name:
         hint = "name the directories that hold data: gitmlog add data/"
         raise RefusedError("the whole working tree cannot be tracked", kind="outside-repository", hint=hint)
-    if problem := path_problem(name):
+    if problem := tracked_problem(name):
         raise RefusedError(f"{display(given)} cannot be tracked: {problem}", kind="bad-name", hint="rename it, then add again")
     owner = ws.owner(name)
     if owner is not None and owner != name:
@@ -288,7 +288,7 @@ def _write_metafiles(ws: Workspace, metafiles: dict[str, Metafile]) -> set[str]:
     edits = IgnoreEdits(ws)
     for path, metafile in metafiles.items():
         if path in changed:
-            write_atomic(ws.root / metafile_of(path), format_metafile(metafile))
+            ws.write(metafile_of(path), format_metafile(metafile))
         edits.ignore(path)
     changes = edits.write()
     for path, metafile in metafiles.items():

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from gitmlog.core.atomic import storage_errors, sync_filesystem, sync_path, write_atomic
+from gitmlog.core.atomic import storage_errors, sync_filesystem, sync_path
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import MissingDataError, NotFoundError, RefusedError, UsageError
 from gitmlog.core.paths import display, link_problem, metafile_of
@@ -21,7 +21,7 @@ from gitmlog.metafile.tree import TreeEntry, format_tree
 from gitmlog.ops.content import Content, Entries, is_unchanged, list_path, read_content, wanted_entries
 from gitmlog.ops.ignore import IgnoreEdits
 from gitmlog.ops.select import Selection, select
-from gitmlog.repo.workspace import Workspace
+from gitmlog.repo.workspace import Workspace, check_tracked_name
 from gitmlog.store.cache import FEW
 from gitmlog.store.materialize import Target, target
 from gitmlog.store.state import row_of
@@ -104,6 +104,7 @@ def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str)
     tracked = [name.removesuffix(".gitmlog") for name in texts]
     chosen = []
     for selection in select(ws, paths, base, tracked):
+        check_tracked_name(selection.path)
         name = metafile_of(selection.path)
         metafile = parse_metafile(texts[name], f"{revision}:{name}")
         chosen.append((selection, _blend(ws, selection, metafile)))
@@ -208,7 +209,7 @@ def _carry_out(ws: Workspace, plan: _Plan, force: bool, progress: Progress) -> C
     total = sum(entry.size for entry in plan.write)
     with ws.temporary() as temporary, target(ws.root, temporary, ws.links, _umask()) as folder:
         _remove(folder, plan, removed)
-        _clear_way(ws, plan)
+        _clear_way(folder, plan)
         with progress.task(f"checking out {plan.path}", total, "bytes") as task:
             written = {entry.path: _write(ws, folder, plan, entry, task) for entry in plan.write}
         if plan.metafile.is_directory:
@@ -232,14 +233,17 @@ def _remove(folder: Target, plan: _Plan, names: list[str]) -> None:
             os.rmdir(parts[-1], dir_fd=folder.folder(parts[:-1]))
 
 
-def _clear_way(ws: Workspace, plan: _Plan) -> None:
+def _clear_way(folder: Target, plan: _Plan) -> None:
     """An empty folder may lie where a file is wanted; anything else there was found by the plan."""
-    for entry in plan.write:
-        path = ws.root / plan.full(entry.path)
-        if path.is_dir() and not path.is_symlink():
-            for folder, _, _ in os.walk(path, topdown=False):
-                with suppress(OSError):
-                    os.rmdir(folder)
+    for name in {entry.path for entry in plan.write} & {"", *plan.current.listing.folders}:
+        parts = tuple(plan.full(name).split("/"))
+        parent = folder.folder(parts[:-1])
+        with suppress(OSError):
+            for _, folders, _, fd in os.fwalk(parts[-1], topdown=False, dir_fd=parent):
+                for below in folders:
+                    with suppress(OSError):
+                        os.rmdir(below, dir_fd=fd)
+            os.rmdir(parts[-1], dir_fd=parent)
 
 
 def _write(ws: Workspace, folder: Target, plan: _Plan, entry: TreeEntry, task: Task) -> os.stat_result:
@@ -287,7 +291,7 @@ def _adopt_metafiles(ws: Workspace, chosen: list[tuple[Selection, Metafile]]) ->
     texts = {metafile_of(selection.path): format_metafile(metafile) for selection, metafile in chosen}
     for name, text in texts.items():
         if ws.metafile_text(name.removesuffix(".gitmlog")) != text:
-            write_atomic(ws.root / name, text)
+            ws.write(name, text)
         edits.ignore(name.removesuffix(".gitmlog"))
     stage(ws.git, edits.write() | {name: text for name, text in texts.items() if ws.git.index_blob(name) != text})
 

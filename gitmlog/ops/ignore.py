@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from gitmlog.core.atomic import write_atomic
 from gitmlog.core.errors import RefusedError
 from gitmlog.core.paths import display, metafile_of
 from gitmlog.repo.workspace import Workspace
@@ -68,7 +67,7 @@ class IgnoreEdits:
         for name, text in self._files.items():
             file = self._ws.root / name
             if text and (not file.exists() or file.read_bytes() != text):
-                write_atomic(file, text)
+                self._ws.write(name, text)
             elif not text:
                 file.unlink(missing_ok=True)
             before = self._ws.git.index_blob(name)

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from gitmlog.core.atomic import storage_errors, sync_path, write_atomic
+from gitmlog.core.atomic import storage_errors, sync_path
 from gitmlog.core.errors import NotFoundError, RefusedError
-from gitmlog.core.paths import display, metafile_of, path_problem
+from gitmlog.core.paths import display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.staging import stage
 from gitmlog.metafile.text import format_metafile
@@ -41,7 +41,7 @@ def move(ws: Workspace, source: str, target: str, base: Path, *, progress: Progr
         _check(ws, old, new)
         moved = replace(ws.metafile(old), facts=replace(ws.metafile(old).facts, path=PurePosixPath(new).name))
         _rename(ws, old, new)
-        write_atomic(ws.root / metafile_of(new), format_metafile(moved))
+        ws.write(metafile_of(new), format_metafile(moved))
         (ws.root / metafile_of(old)).unlink(missing_ok=True)
         sync_path((ws.root / old).parent)
         _stage(ws, old, new, format_metafile(moved))
@@ -56,7 +56,7 @@ def _destination(ws: Workspace, old: str, new: str) -> str:
 
 
 def _check(ws: Workspace, old: str, new: str) -> None:
-    if problem := path_problem(new):
+    if problem := tracked_problem(new):
         raise RefusedError(f"{display(new)} cannot be tracked: {problem}", kind="bad-name", hint="choose another name")
     owner = ws.owner(new)
     unfinished = owner == new and not os.path.lexists(ws.root / old) and ws.metafile(new).oid == ws.metafile(old).oid

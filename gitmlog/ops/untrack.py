@@ -16,7 +16,7 @@ from gitmlog.ops.content import list_path, read_content
 from gitmlog.ops.ignore import IgnoreEdits
 from gitmlog.ops.remove import remove_content
 from gitmlog.ops.select import select
-from gitmlog.repo.workspace import Workspace
+from gitmlog.repo.workspace import Workspace, check_tracked_name
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def untrack(
     with storage_errors("removing"), ws.changing(progress):
         selections = select(ws, paths, base)
         for selection in selections:
+            check_tracked_name(selection.path)
             if selection.parts:
                 name = f"{selection.path}/{selection.parts[0]}"
                 hint = f"remove the file itself, then: gitmlog add {display(selection.path)}"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from gitmlog.core.atomic import READ_FLAGS
+from gitmlog.core.atomic import READ_FLAGS, replace_below, write_new
 from gitmlog.core.errors import DataError, NotFoundError, RefusedError, UsageError
 from gitmlog.core.locks import locked
-from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of
+from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.session import Session, session
 from gitmlog.git.repository import GitRepo
@@ -108,6 +108,18 @@ class Workspace:
         with session(self._private / "tmp") as opened:
             yield opened
 
+    def write(self, path: str, data: bytes) -> None:
+        """Replace a file of the working tree, durably, without following a link and without a trace when killed.
+
+        Raises:
+            RefusedError: kind `link-in-path`.
+            OSError: the disk is full or read-only; the file is as it was.
+        """
+        with self.temporary() as temporary:
+            source = temporary.name()
+            write_new(source, data)
+            replace_below(self.root, tuple(path.split("/")), source, data)
+
     def relative(self, path: str | os.PathLike[str], base: Path) -> str:
         """`path` (as a user in the folder `base` wrote it), relative to the working tree, "/"-separated; "" is the root.
 
@@ -140,6 +152,7 @@ class Workspace:
             NotFoundError: kind `not-tracked`.
             DataError: kinds `bad-metafile`, `newer-version`.
         """
+        check_tracked_name(path)
         data = self.metafile_text(path)
         if data is None:
             hint = f"gitmlog add {display(path)}"
@@ -179,3 +192,15 @@ class Workspace:
             known = set(tracked)
             return next((candidate for candidate in candidates if candidate in known), None)
         return next((candidate for candidate in candidates if os.path.lexists(self.root / metafile_of(candidate))), None)
+
+
+def check_tracked_name(path: str) -> None:
+    """Refuse a metafile that stands where none may: a commit by anybody can hold `x/.git.gitmlog` (spec: metafile.md, Threats).
+
+    Raises:
+        DataError: kind `bad-metafile`.
+    """
+    if problem := tracked_problem(path):
+        name = display(metafile_of(path))
+        hint = f"nothing was written; it is hostile or a mistake: git rm --cached -- {name}, then delete it"
+        raise DataError(f"{name} may not track anything: {problem}", kind="bad-metafile", hint=hint)

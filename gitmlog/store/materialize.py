@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 
-from gitmlog.core.atomic import CREATE_FLAGS, open_folder, write_all
+from gitmlog.core.atomic import CREATE_FLAGS, hidden_name, open_folder, write_all
 from gitmlog.core.digest import CHUNK, ObjectId, new_hasher
 from gitmlog.core.errors import RefusedError
 from gitmlog.core.paths import display
@@ -151,7 +151,9 @@ class Target:
 
     def _move_inside(self, temporary: Path, folder: int, name: str) -> None:
         """The working tree is on another file system than the git directory: finish under a hidden name beside the file."""
-        hidden = f".gitmlog-{self._temporary.folder.name}-{temporary.name}"
+        hidden = hidden_name(name)  # the same after a kill: the next checkout takes it over
+        with suppress(FileNotFoundError):
+            os.unlink(hidden, dir_fd=folder)
         info = os.lstat(temporary)
         if stat.S_ISLNK(info.st_mode):
             os.symlink(os.readlink(temporary), hidden, dir_fd=folder)
