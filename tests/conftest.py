@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -29,12 +31,14 @@ ENVIRONMENT = {
 def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for every test."""
     home = tmp_path_factory.mktemp("home")
-    for name in [name for name in os.environ if name.startswith(("GIT_", "AWS_", "AZURE_", "GOOGLE_", "XDG_", "GITMLOG_TEST_URL"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("GIT_", "AWS_", "AZURE_", "GOOGLE_", "XDG_", "GITMLOG_TEST_URL"))
+    ]:
         monkeypatch.delenv(name)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(home))
-    (home / ".gitconfig").write_text("[init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n")
+    (home / ".gitconfig").write_text('[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n')
     return home
 
 
@@ -70,16 +74,27 @@ class Sandbox:
         """Run gitmlog in a process of its own."""
         return self.run(sys.executable, "-m", "gitmlog", *arguments, cwd=cwd, env=env)
 
+    def here(self, *arguments: str, cwd: Path | None = None) -> Done:
+        """Run gitmlog in this process: thirty times quicker, for tests of what it says and leaves behind."""
+        from gitmlog.cli.main import run
+
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(["-C", str(cwd or self.root), *arguments])
+        texts = [stream.detach().getvalue().decode("utf-8", "replace") for stream in (out, err) if not stream.flush()]
+        return Done(code, *texts)
+
     def ok(self, *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
         """Run gitmlog; it must succeed and print no warning of Python's."""
         done = self.gitmlog(*arguments, cwd=cwd, env=env)
         assert done.code == 0, done
-        assert "Traceback" not in done.err and "Warning" not in done.err, done
+        assert "Traceback" not in done.err, done
+        assert "Warning" not in done.err, done
         return done.out
 
     def fails(self, *arguments: str, code: int, kind: str, cwd: Path | None = None) -> dict[str, str]:
         """Run gitmlog with --json; it must fail with this exit code and kind, and say what happened and what to do."""
-        done = self.gitmlog(*arguments, "--json", cwd=cwd)
+        done = self.here(*arguments, "--json", cwd=cwd)
         assert "Traceback" not in done.err, done
         error: dict[str, str] = json.loads(done.err.splitlines()[-1])["error"]
         assert (done.code, error["kind"]) == (code, kind), done
@@ -118,5 +133,5 @@ def make_sandbox(tmp_path: Path) -> Callable[[str], Sandbox]:
 def sandbox(make_sandbox: Callable[[str], Sandbox]) -> Sandbox:
     """One repository, prepared."""
     made = make_sandbox("repo")
-    made.ok("init")
+    assert made.here("init").code == 0
     return made
