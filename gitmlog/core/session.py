@@ -19,11 +19,16 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._prefix = f"{folder}{os.sep}"
         self._numbers = itertools.count()
 
     def name(self) -> Path:
         """A path that nobody else uses. Safe to call from any thread."""
-        return self.folder / str(next(self._numbers))
+        return Path(self.fresh_name())
+
+    def fresh_name(self) -> str:
+        """`name` as a string."""
+        return f"{self._prefix}{next(self._numbers)}"
 
 
 @contextmanager

@@ -112,13 +112,14 @@ def read_content(ws: Workspace, path: str, listing: Listing, *, rehash: bool = F
     rows = known_rows(ws, path, listing, rehash=rehash)
     unknown = {name: info.st_size for name, info in listing.files.items() if name not in rows}
     with progress.task(f"hashing {path}", sum(unknown.values()), "bytes") as task:
-        rows |= _hash_all(ws.root / path, unknown, task.advance, ws.jobs)
+        rows |= _hash_all(ws.root / path, path, unknown, task.advance, ws.jobs)
     return make_content(ws.root / path, listing, rows, observed)
 
 
-def _hash_all(root: Path, unknown: Mapping[str, int], advance: Callable[[int], None], jobs: int) -> dict[str, Row]:
+def _hash_all(root: Path, path: str, unknown: Mapping[str, int], advance: Callable[[int], None], jobs: int) -> dict[str, Row]:
     def one(name: str) -> tuple[str, Row]:
-        return name, _hash_file(root / name if name else root, advance)
+        where = f"{path}/{name}" if name else path
+        return name, _hash_file(root / name if name else root, where, advance)
 
     if jobs <= 1 or len(unknown) < 64:
         return dict(map(one, unknown))
@@ -126,13 +127,13 @@ def _hash_all(root: Path, unknown: Mapping[str, int], advance: Callable[[int], N
         return dict(pool.map(one, unknown, chunksize=64))
 
 
-def _hash_file(path: Path, advance: Callable[[int], None]) -> Row:
-    fd = open_source(path, str(path))
+def _hash_file(path: Path, name: str, advance: Callable[[int], None]) -> Row:
+    fd = open_source(path, name)
     try:
         before = os.fstat(fd)
         oid, _ = hash_fd(fd, before.st_size)
         if changed(before, os.fstat(fd)):
-            raise changed_while_read(str(path))
+            raise changed_while_read(name)
     finally:
         os.close(fd)
     advance(before.st_size)

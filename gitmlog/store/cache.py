@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from gitmlog.core.atomic import sync_filesystem, sync_path
 from gitmlog.core.digest import ObjectId, hash_bytes, is_object_id
@@ -54,13 +54,16 @@ class Cache:
         return [oid for oid in oids if not self.has(oid)]
 
     def _rescue(self, oid: ObjectId) -> int | None:
-        trashed = self.trash / oid[:2] / oid[2:]
+        if not os.path.isdir(self.trash):
+            return None
+        trashed = f"{self.trash}{os.sep}{oid[:2]}{os.sep}{oid[2:]}"
+        folder = self.path_of(oid).parent
         try:
-            self.path_of(oid).parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             os.rename(trashed, self.name_of(oid))
         except OSError:
             return None
-        sync_path(self.path_of(oid).parent)
+        sync_path(folder)
         return os.stat(self.name_of(oid)).st_size
 
     def open(self, oid: ObjectId) -> BinaryIO:
@@ -123,23 +126,45 @@ class Cache:
             yield
 
 
+class _Staged(NamedTuple):
+    path: str
+    oid: ObjectId
+    size: int
+    sealed: bool
+
+
 class Writer:
     """Objects on their way into a cache. Thread-safe."""
 
     def __init__(self, cache: Cache, temporary: Session) -> None:
         self.cache = cache
         self._session = temporary
-        self._staged: list[tuple[Path, ObjectId, int]] = []
+        self._staged: list[_Staged] = []
         self._guard = threading.Lock()
+        self._listing: set[ObjectId] | None = None
 
     def temporary(self) -> Path:
         """A fresh name on the cache's file system."""
         return self._session.name()
 
-    def stage(self, temporary: Path, oid: ObjectId, size: int) -> None:
-        """Hand over a finished file of `size` bytes whose hash is `oid`."""
+    def fresh_name(self) -> str:
+        """`temporary` as a string, for loops over many files."""
+        return self._session.fresh_name()
+
+    def expect_many(self) -> None:
+        """List the cache once, so that `lacks` needs no stat for each of many new objects."""
+        self._listing = set(self.cache)
+
+    def lacks(self, oid: ObjectId, size: int) -> bool:
+        """Whether the cache does not have the object, or has something of another size in its place."""
+        if self._listing is not None and oid not in self._listing:
+            return True
+        return self.cache.size(oid) != size
+
+    def stage(self, temporary: str | os.PathLike[str], oid: ObjectId, size: int, *, sealed: bool = False) -> None:
+        """Hand over a finished file of `size` bytes whose hash is `oid`; `sealed` if it has the mode of an object already."""
         with self._guard:
-            self._staged.append((temporary, oid, size))
+            self._staged.append(_Staged(os.fspath(temporary), oid, size, sealed))
 
     def put(self, data: bytes) -> ObjectId:
         """Stage these bytes; returns their id."""
@@ -156,26 +181,27 @@ class Writer:
             staged, self._staged = self._staged, []
         if not staged:
             return
-        _sync([path for path, _, _ in staged], self._session.folder)
-        folders = {self._publish(path, oid, size) for path, oid, size in staged}
-        _sync([*folders, self.cache.objects], self.cache.objects)
+        _sync([item.path for item in staged], self._session.folder)
+        folders = {self._publish(item) for item in staged}
+        _sync([*folders, os.fspath(self.cache.objects)], self.cache.objects)
 
-    def _publish(self, path: Path, oid: ObjectId, size: int) -> Path:
-        name = self.cache.name_of(oid)
-        folder = Path(name).parent
-        if self.cache.size(oid) == size:
-            os.unlink(path)
+    def _publish(self, item: _Staged) -> str:
+        name = self.cache.name_of(item.oid)
+        folder = os.path.dirname(name)
+        if not self.lacks(item.oid, item.size):
+            os.unlink(item.path)
             return folder
-        os.chmod(path, 0o444)
+        if not item.sealed:
+            os.chmod(item.path, 0o444)
         try:
-            os.rename(path, name)
+            os.rename(item.path, name)
         except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            os.rename(path, name)
+            os.makedirs(folder, exist_ok=True)
+            os.rename(item.path, name)
         return folder
 
 
-def _sync(paths: list[Path], folder: Path) -> None:
+def _sync(paths: Sequence[str], folder: Path) -> None:
     if len(paths) > FEW:
         sync_filesystem(folder)
     else:

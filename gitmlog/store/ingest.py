@@ -26,6 +26,7 @@ SMALL = 4 << 20
 _BATCH_FILES = 50_000
 _BATCH_BYTES = 8 << 30
 _CHUNK_FILES = 64
+_MANY = 1000
 _FICLONE = 0x40049409
 _OBJECT_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -39,8 +40,10 @@ class Stored(NamedTuple):
     info: os.stat_result
 
 
-def ingest(writer: Writer, root: Path, sizes: Mapping[str, int], task: Task, *, jobs: int = 1) -> Iterator[tuple[str, Stored]]:
-    """Copy the files `sizes` (path below `root` -> bytes expected) into the cache.
+def ingest(
+    writer: Writer, root: Path, name: str, sizes: Mapping[str, int], task: Task, *, jobs: int = 1
+) -> Iterator[tuple[str, Stored]]:
+    """Copy the files `sizes` (path below `root` -> bytes expected) into the cache; errors call `root` by `name`.
 
     What has been yielded is durable only after `writer.commit()`, which is also called here after every 50,000 files
     or 8 GiB, so that a killed command keeps what it had done.
@@ -51,7 +54,7 @@ def ingest(writer: Writer, root: Path, sizes: Mapping[str, int], task: Task, *, 
         NotFoundError: a file is gone, or may not be read (kind `unreadable`).
     """
     files = bytes_ = 0
-    for path, stored in _copies(writer, root, sizes, task, jobs):
+    for path, stored in _copies(writer, root, name, sizes, task, jobs):
         yield path, stored
         files, bytes_ = files + 1, bytes_ + stored.info.st_size
         if files >= _BATCH_FILES or bytes_ >= _BATCH_BYTES:
@@ -59,10 +62,16 @@ def ingest(writer: Writer, root: Path, sizes: Mapping[str, int], task: Task, *, 
             files = bytes_ = 0
 
 
-def _copies(writer: Writer, root: Path, sizes: Mapping[str, int], task: Task, jobs: int) -> Iterator[tuple[str, Stored]]:
-    def copy(paths: list[str]) -> list[tuple[str, Stored]]:
-        return [(path, copy_in(writer, root / path, path, task.advance)) for path in paths]
+def _copies(
+    writer: Writer, root: Path, name: str, sizes: Mapping[str, int], task: Task, jobs: int
+) -> Iterator[tuple[str, Stored]]:
+    prefix = os.fspath(root)
 
+    def copy(paths: list[str]) -> list[tuple[str, Stored]]:
+        return [(path, copy_in(writer, _joined(prefix, path), _joined(name, path), task.advance)) for path in paths]
+
+    if len(sizes) > _MANY:
+        writer.expect_many()
     chunks = _chunks(sizes)
     if jobs <= 1 or len(sizes) <= _CHUNK_FILES:
         for chunk in chunks:
@@ -80,6 +89,10 @@ def _copies(writer: Writer, root: Path, sizes: Mapping[str, int], task: Task, jo
                 future.cancel()
 
 
+def _joined(folder: str, path: str) -> str:
+    return f"{folder}/{path}" if path else folder
+
+
 def _chunks(sizes: Mapping[str, int]) -> Iterator[list[str]]:
     chunk: list[str] = []
     for path, size in sizes.items():
@@ -91,7 +104,7 @@ def _chunks(sizes: Mapping[str, int]) -> Iterator[list[str]]:
         yield chunk
 
 
-def copy_in(writer: Writer, path: Path, name: str, advance: Advance) -> Stored:
+def copy_in(writer: Writer, path: str, name: str, advance: Advance) -> Stored:
     """Copy one file into the cache; `name` is what errors call it."""
     fd = open_source(path, name)
     try:
@@ -110,7 +123,7 @@ def copy_in(writer: Writer, path: Path, name: str, advance: Advance) -> Stored:
     return Stored(oid, before)
 
 
-def open_source(path: Path, name: str) -> int:
+def open_source(path: str | os.PathLike[str], name: str) -> int:
     """A descriptor for reading a user's file; never through a link, never hanging on a FIFO."""
     try:
         return os.open(path, READ_FLAGS)
@@ -149,19 +162,19 @@ def _copy_small(writer: Writer, fd: int, size: int) -> ObjectId | None:
     if len(data) != size:
         return None
     oid = hash_bytes(data)
-    if writer.cache.size(oid) != size:
-        path = writer.temporary()
+    if writer.lacks(oid, size):
+        path = writer.fresh_name()
         target = os.open(path, _OBJECT_FLAGS, 0o444)
         try:
             write_all(target, data)
         finally:
             os.close(target)
-        writer.stage(path, oid, size)
+        writer.stage(path, oid, size, sealed=True)
     return oid
 
 
 def _copy_large(writer: Writer, fd: int, size: int, advance: Advance) -> ObjectId | None:
-    path = writer.temporary()
+    path = writer.fresh_name()
     target = os.open(path, _OBJECT_FLAGS, 0o444)
     try:
         if clone(fd, target):
@@ -177,7 +190,7 @@ def _copy_large(writer: Writer, fd: int, size: int, advance: Advance) -> ObjectI
         os.close(target)
     if total != size:
         return None
-    writer.stage(path, oid, size)
+    writer.stage(path, oid, size, sealed=True)
     return oid
 
 
