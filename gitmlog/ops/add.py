@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from gitmlog.core.atomic import storage_errors, sync_filesystem
+from gitmlog.core.atomic import storage_errors
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import NotFoundError, RefusedError, UsageError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_problem
@@ -244,7 +244,7 @@ def _ingest(
     rows = {name: row for name, row in known.items() if row.oid in present}
     sizes = {name: info.st_size for name, info in listing.files.items() if name not in rows}
     with progress.task(f"adding {target.path}", sum(sizes.values()), "bytes") as task:
-        for name, stored in ingest(writer, ws.root / target.path, sizes, task, jobs=ws.jobs):
+        for name, stored in ingest(writer, ws.root / target.path, target.path, sizes, task, jobs=ws.jobs):
             rows[name] = row_of(stored.info, stored.oid)
     return rows
 
@@ -296,8 +296,6 @@ def _write_metafiles(ws: Workspace, metafiles: dict[str, Metafile]) -> set[str]:
         if ws.git.index_blob(metafile_of(path)) != text:
             changes[metafile_of(path)] = text
     stage(ws.git, changes)
-    if changes:
-        sync_filesystem(ws.root)
     return changed
 
 
