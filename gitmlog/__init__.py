@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # type checkers take it for typing's, whose import costs half of `gitmlog --version`
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitmlog.api import Repo as Repo
     from gitmlog.api import get as get
     from gitmlog.api import open as open
