@@ -83,13 +83,7 @@ def is_unchanged(ws: Workspace, path: str, oid: ObjectId, listing: Listing) -> b
     """Whether the state database alone shows that `path` still is `oid`: one stat a file, nothing read."""
     if listing.odd or ws.state.snapshot(path) != oid:
         return False
-    rows = ws.state.load(path)
-    if len(rows) != len(listing.files) + len(listing.links):
-        return False
-    files = listing.files
-    return all(matches(rows.get(name), info) for name, info in files.items()) and all(
-        matches(rows.get(name), info) for name, info in listing.links.items()
-    )
+    return ws.state.is_unchanged(path, {**listing.files, **listing.links} if listing.links else listing.files)
 
 
 def known_rows(ws: Workspace, path: str, listing: Listing, *, rehash: bool = False) -> dict[str, Row]:

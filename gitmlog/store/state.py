@@ -64,7 +64,7 @@ class State:
             return {}
         query = "SELECT path, size, mtime, ctime, ino, oid FROM files WHERE root = ?"
         try:
-            return {path: Row(*rest) for path, *rest in connection.execute(query, (root,))}
+            return {row[0]: Row._make(row[1:]) for row in connection.execute(query, (root,))}
         except sqlite3.DatabaseError:
             self._discard()
             return {}
@@ -80,6 +80,26 @@ class State:
             self._discard()
             return None
         return ObjectId(found[0]) if found else None
+
+    def is_unchanged(self, root: str, files: Mapping[str, os.stat_result]) -> bool:
+        """Whether the rows of `root` are exactly `files`, by their stat. Quicker than `load` for many files."""
+        connection = self._open()
+        if connection is None:
+            return False
+        query = "SELECT path, size, mtime, ctime, ino FROM files WHERE root = ?"
+        count = 0
+        try:
+            for path, size, mtime, ctime, ino in connection.execute(query, (root,)):
+                info = files.get(path)
+                if info is None or info.st_mtime_ns != mtime or info.st_size != size:
+                    return False
+                if info.st_ctime_ns != ctime or info.st_ino != ino:
+                    return False
+                count += 1
+        except sqlite3.DatabaseError:
+            self._discard()
+            return False
+        return count == len(files)
 
     def record(self, root: str, rows: Mapping[str, Row], known_since: int, *, whole: ObjectId | None = None) -> None:
         """Replace the rows of `root`; those that are not settled at `known_since` (nanoseconds) are left out.
