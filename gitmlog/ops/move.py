@@ -40,11 +40,12 @@ def move(ws: Workspace, source: str, target: str, base: Path, *, progress: Progr
             raise NotFoundError(f"{display(old)} is not tracked by gitmlog", kind="not-tracked", hint=hint)
         _check(ws, old, new)
         moved = replace(ws.metafile(old), facts=replace(ws.metafile(old).facts, path=PurePosixPath(new).name))
-        _rename(ws, old, new)
+        # In this order, a killed `mv` can tell at every step that it was not finished: both metafiles are there.
         ws.write(metafile_of(new), format_metafile(moved))
+        _rename(ws, old, new)
+        _stage(ws, old, new, format_metafile(moved))
         (ws.root / metafile_of(old)).unlink(missing_ok=True)
         sync_path((ws.root / old).parent)
-        _stage(ws, old, new, format_metafile(moved))
         ws.state.forget(old)
     return Moved(old, new)
 
@@ -59,13 +60,14 @@ def _check(ws: Workspace, old: str, new: str) -> None:
     if problem := tracked_problem(new):
         raise RefusedError(f"{display(new)} cannot be tracked: {problem}", kind="bad-name", hint="choose another name")
     owner = ws.owner(new)
-    unfinished = owner == new and not os.path.lexists(ws.root / old) and ws.metafile(new).oid == ws.metafile(old).oid
+    both = os.path.lexists(ws.root / old) and os.path.lexists(ws.root / new)
+    unfinished = owner == new != old and not both and ws.metafile(new).oid == ws.metafile(old).oid
     if owner is not None and not unfinished:
         hint = f"choose another name, or first: gitmlog rm {display(owner)}"
         raise RefusedError(f"{display(owner)} is tracked already", kind="exists", hint=hint)
     if new.startswith(f"{old}/"):
         raise RefusedError(f"{display(old)} cannot move into itself", kind="exists")
-    if os.path.lexists(ws.root / new) and os.path.lexists(ws.root / old):
+    if both:
         raise RefusedError(f"{display(new)} exists", kind="exists", hint="move it away, or choose another name")
     check_metafile_visible(ws, new)
 
