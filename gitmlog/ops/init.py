@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmlog.core.atomic import storage_errors
-from gitmlog.core.session import clean_sessions
 from gitmlog.repo.workspace import Workspace
 
 
@@ -28,7 +27,6 @@ def init(ws: Workspace) -> Initialised:
     created = not ws.home.exists()
     with storage_errors("initialising"):
         ws.cache.objects.mkdir(parents=True, exist_ok=True)
-        clean_sessions(ws.cache.root / "tmp")
         with ws.changing():
             pass
     return Initialised(ws.root, ws.cache.root, created)

@@ -13,7 +13,7 @@ from gitmlog.core.errors import DataError, NotFoundError, RefusedError, UsageErr
 from gitmlog.core.locks import locked
 from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
-from gitmlog.core.session import Session, session
+from gitmlog.core.session import Session, clean_sessions, session
 from gitmlog.git.repository import GitRepo
 from gitmlog.git.staging import remove_dead_lock
 from gitmlog.metafile.schema import MAX_BYTES, Metafile
@@ -100,6 +100,8 @@ class Workspace:
         """Be the only gitmlog that changes this working tree, and keep gc away."""
         with locked(self._private / "lock", progress=progress), self.cache.in_use():
             remove_dead_lock(self.git.gitdir / "index.lock")
+            clean_sessions(self._private / "tmp")
+            clean_sessions(self.cache.root / "tmp")
             yield
 
     @contextmanager
