@@ -1,4 +1,4 @@
-"""Real servers on loopback, started for a test session and ended with it. No fixed sleeps: whoever starts one polls until it answers."""
+"""Real servers on loopback, started for a test session and ended with it; whoever starts one polls until it answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import getpass
 import hashlib
 import hmac
+import json
 import os
 import secrets
 import shutil
@@ -107,10 +108,8 @@ def process(
     finally:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             running.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
@@ -123,9 +122,10 @@ def seaweedfs(folder: Path) -> Iterator[int]:
     names = ("s3", "s3.port.grpc", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "admin", "admin.grpc")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     folder.mkdir(parents=True, exist_ok=True)
+    credentials = {"accessKey": ACCESS, "secretKey": SECRET}
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
     (folder / "s3.json").write_text(
-        '{"identities":[{"name":"test","credentials":[{"accessKey":"%s","secretKey":"%s"}],'
-        '"actions":["Admin","Read","Write","List","Tagging"]}]}' % (ACCESS, SECRET)
+        json.dumps({"identities": [{"name": "test", "credentials": [credentials], "actions": actions}]})
     )
     data = folder / "data"
     data.mkdir()
@@ -377,7 +377,7 @@ class Faults:
                 each.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, client: socket.socket) -> None:
-        """Answers each request with the status as long as there are times left, then cuts, so that the next connection is passed on."""
+        """Answer one request with the status while there are times left; then pass on."""
         request = b""
         while b"\r\n\r\n" not in request:
             data = client.recv(1 << 16)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from types import MethodType
 from typing import Any
 
 from fsspec.asyn import sync
 from gcsfs.core import GCSFileSystem, initiate_upload, upload_chunk
+from gcsfs.retry import retry_request
 
 from gitmlog.core.atomic import storage_errors, write_all
 from gitmlog.remote.base import RemoteSpec
@@ -14,6 +17,9 @@ from gitmlog.remote.errors import kind_of, plain_error, remote_errors, wrong_siz
 from gitmlog.remote.filesystem import DEFAULT_JOBS, PART, RemoteFileSystem, Report, Upload, checked_bytes, checked_pieces
 from gitmlog.remote.layout import object_of
 from gitmlog.remote.urls import Location, check_endpoint
+
+# it logs every failure with its traceback, before it raises it
+logging.getLogger("gcsfs").setLevel(logging.CRITICAL + 1)
 
 _CHUNK = 1 << 20
 """Bytes of one part; aiohttp warns of larger bodies."""
@@ -39,6 +45,9 @@ class EmulatedFileSystem(RemoteFileSystem):
             use_listings_cache=False,
             skip_instance_cache=True,
         )
+        # gcsfs has a fixed number of attempts, and pauses that add up to half a minute
+        attempts = max(1, int(spec.options.get("retries", 5)))
+        fs._request = MethodType(retry_request(GCSFileSystem._request.__wrapped__, retries=attempts), fs)
         super().__init__(spec.name, fs, jobs=int(spec.options.get("jobs", DEFAULT_JOBS)))
 
     def size_of(self, path: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -30,6 +31,9 @@ _STALE = 7 * 24 * 3600
 _PAUSE = 0.3
 
 T = TypeVar("T")
+
+# asyncio warns on stderr of every write to a connection that is already known to be lost
+logging.getLogger("asyncio").addFilter(lambda record: record.msg != "socket.send() raised exception.")
 
 
 def open_ssh(spec: RemoteSpec, location: Location) -> RemoteFileSystem:
@@ -139,17 +143,16 @@ class SshFileSystem(RemoteFileSystem):
             raise plain_error(self.remote, "remote-missing", hint=hint)
 
     def create_small(self, path: str, data: bytes) -> None:
-        self._run(_create, f"{self._temporary}/{secrets.token_hex(16)}", path, data)
+        self._run(_create, self._temporary, path, data)
 
     def prepare(self, temporary: str) -> None:
         self._temporary = temporary
         self._run(_prepare, temporary)
 
     def send_one(self, upload: Upload, report: Report) -> None:
-        temporary = f"{self._temporary}/{secrets.token_hex(16)}"
         with self.budget.take(min(upload.size, 3 * PART)):
             try:
-                self._run(_put, temporary, upload, report)
+                self._run(_put, self._temporary, upload, report)
             except RemoteError as error:
                 if error.kind == "remote" and self._is_full():
                     raise plain_error(self.remote, "remote-full") from error
@@ -240,7 +243,8 @@ async def _prepare(connection: Any, temporary: str) -> None:
                     await channel.remove(f"{temporary}/{entry.filename}")
 
 
-async def _create(connection: Any, temporary: str, path: str, data: bytes) -> None:
+async def _create(connection: Any, folder: str, path: str, data: bytes) -> None:
+    temporary = f"{folder}/{secrets.token_hex(16)}"
     async with _channel(connection) as channel:
         await _write(channel, temporary, iter([data]))
         try:
@@ -254,7 +258,9 @@ async def _create(connection: Any, temporary: str, path: str, data: bytes) -> No
         await channel.remove(temporary)
 
 
-async def _put(connection: Any, temporary: str, upload: Upload, report: Report) -> None:
+async def _put(connection: Any, folder: str, upload: Upload, report: Report) -> None:
+    # a new name for every attempt: the server may still hold the last one open
+    temporary = f"{folder}/{secrets.token_hex(16)}"
     async with _channel(connection) as channel:
         try:
             await _write(channel, temporary, checked_pieces(upload, PART, report))

@@ -97,7 +97,7 @@ def _bad(url: str, problem: str, *, hint: str = "see `gitmlog help remote`") -> 
 
 
 def _without_secret(url: str) -> str:
-    return re.sub(r"(://[^/@]*?):[^/]*@", r"\1:…@", url)
+    return re.sub(r"(://[^/@]*?):[^/]*@", r"\1:…@", url.partition("?")[0])
 
 
 def _decoded(url: str, text: str) -> str:
@@ -108,7 +108,8 @@ def _decoded(url: str, text: str) -> str:
 
 
 def _check_names(url: str, path: str) -> None:
-    names = path.strip("/").split("/") if path.strip("/") else []
+    below = path.removesuffix("/")
+    names = below.split("/") if below else []
     if any(name in ("", ".", "..") for name in names):
         raise _bad(url, "has an empty name, '.' or '..' in its path")
 
@@ -116,8 +117,8 @@ def _check_names(url: str, path: str) -> None:
 def _folder(path: str, url: str) -> str:
     if not path.startswith("/"):
         raise _bad(url, "names no absolute folder", hint="write file:///folder, with three slashes")
-    _check_names(url, path)
-    return path.rstrip("/") or "/"
+    _check_names(url, path[1:])
+    return path.removesuffix("/") or "/"
 
 
 def _below(url: str, path: str) -> str:
@@ -153,7 +154,7 @@ def _authority(url: str, authority: str) -> tuple[str, str, int]:
 def _ssh(url: str, authority: str, path: str) -> Location:
     user, host, port = _authority(url, authority)
     home = path == "~" or path.startswith("~/")
-    below = _below(url, path[1:] if home else path)
+    below = _below(url, path[2:] if home else path)
     if not below:
         raise _bad(url, "names no folder on the server")
     return Location("ssh", host, below, port, user, home)
