@@ -33,6 +33,7 @@ from gitmlog.ops.content import (
 from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
 from gitmlog.ops.relink import relink
 from gitmlog.repo.workspace import Workspace
+from gitmlog.store.adopt import adopt
 from gitmlog.store.cache import Writer
 from gitmlog.store.ingest import ingest, not_a_file
 from gitmlog.store.state import Row, row_of
@@ -211,7 +212,7 @@ def _store(
     check_links(ws, target.path, listing)
     observed = time.time_ns()
     with ws.cache.writing() as writer:
-        rows = _ingest(ws, writer, target, listing, known, progress)
+        rows = _ingest(ws, writer, target, listing, known, options, progress)
         target.content = make_content(ws.root / target.path, listing, rows, observed)
         for name in listing.links:
             writer.put(os.fsencode(os.readlink(ws.root / target.path / name)))
@@ -238,13 +239,20 @@ def _whole_listing(target: _Target, listing: Listing) -> Listing:
 
 
 def _ingest(
-    ws: Workspace, writer: Writer, target: _Target, listing: Listing, known: dict[str, Row], progress: Progress
+    ws: Workspace,
+    writer: Writer,
+    target: _Target,
+    listing: Listing,
+    known: dict[str, Row],
+    options: AddOptions,
+    progress: Progress,
 ) -> dict[str, Row]:
     present = _present(ws, known)
     rows = {name: row for name, row in known.items() if row.oid in present}
     sizes = {name: info.st_size for name, info in listing.files.items() if name not in rows}
+    take = adopt if options.link in ("hardlink", "symlink") else None
     with progress.task(f"adding {target.path}", sum(sizes.values()), "bytes") as task:
-        for name, stored in ingest(writer, ws.root / target.path, target.path, sizes, task, jobs=ws.jobs):
+        for name, stored in ingest(writer, ws.root / target.path, target.path, sizes, task, jobs=ws.jobs, take=take):
             rows[name] = row_of(stored.info, stored.oid)
     return rows
 

@@ -40,13 +40,19 @@ class Stored(NamedTuple):
     info: os.stat_result
 
 
+Take = Callable[[Writer, str, str, Advance], Stored]
+"""How one file is taken in: (writer, path, name for errors, progress)."""
+
+
 def ingest(
-    writer: Writer, root: Path, name: str, sizes: Mapping[str, int], task: Task, *, jobs: int = 1
+    writer: Writer, root: Path, name: str, sizes: Mapping[str, int], task: Task, *, jobs: int = 1, take: Take | None = None
 ) -> Iterator[tuple[str, Stored]]:
     """Copy the files `sizes` (path below `root` -> bytes expected) into the cache; errors call `root` by `name`.
 
     What has been yielded is durable only after `writer.commit()`, which is also called here after every 50,000 files
     or 8 GiB, so that a killed command keeps what it had done.
+
+    `take` does it another way than by copying (`gitmlog.store.adopt`).
 
     Raises:
         DataError: kind `changed-while-read`.
@@ -54,7 +60,7 @@ def ingest(
         NotFoundError: a file is gone, or may not be read (kind `unreadable`).
     """
     files = bytes_ = 0
-    for path, stored in _copies(writer, root, name, sizes, task, jobs):
+    for path, stored in _copies(writer, root, name, sizes, task, jobs, take or copy_in):
         yield path, stored
         files, bytes_ = files + 1, bytes_ + stored.info.st_size
         if files >= _BATCH_FILES or bytes_ >= _BATCH_BYTES:
@@ -63,12 +69,12 @@ def ingest(
 
 
 def _copies(
-    writer: Writer, root: Path, name: str, sizes: Mapping[str, int], task: Task, jobs: int
+    writer: Writer, root: Path, name: str, sizes: Mapping[str, int], task: Task, jobs: int, take: Take
 ) -> Iterator[tuple[str, Stored]]:
     prefix = os.fspath(root)
 
     def copy(paths: list[str]) -> list[tuple[str, Stored]]:
-        return [(path, copy_in(writer, _joined(prefix, path), _joined(name, path), task.advance)) for path in paths]
+        return [(path, take(writer, _joined(prefix, path), _joined(name, path), task.advance)) for path in paths]
 
     if len(sizes) > _MANY:
         writer.expect_many()
