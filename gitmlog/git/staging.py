@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gitmlog.core.atomic import sync_path
+from gitmlog.core.atomic import sync_path, write_new
 from gitmlog.core.errors import GitError
 from gitmlog.core.session import Session, session
 from gitmlog.git.plumbing import run_git
@@ -40,6 +40,7 @@ def stage(repo: GitRepo, changes: Mapping[str, bytes | None]) -> None:
             lines.append(f"{_mode(repo, path)} {repo.handle.create_blob(data)}\t{path}\0")
     with session(repo.gitdir / "gitmlog" / "tmp") as temporary, _index_lock(repo, temporary):
         _rewrite(repo, temporary, "".join(lines).encode())
+    sync_path(repo.gitdir)  # the new index is there, and the lock is gone
     repo.__dict__.pop("index", None)
     repo.handle.index.read(force=True)
 
@@ -60,13 +61,12 @@ def _rewrite(repo: GitRepo, temporary: Session, lines: bytes) -> None:
     run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--index-info"], data=lines, extra=extra)
     sync_path(copy)
     os.rename(copy, index)
-    sync_path(repo.gitdir)
 
 
 @contextmanager
 def _index_lock(repo: GitRepo, temporary: Session) -> Iterator[None]:
     marker = temporary.name()
-    marker.write_bytes(_MARK)
+    write_new(marker, _MARK)  # synced: after a power cut the lock must still say whose it is
     fd = os.open(marker, os.O_RDWR | os.O_CLOEXEC)
     lock = repo.gitdir / "index.lock"
     try:
