@@ -14,6 +14,7 @@ from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.history import reachable_metafiles, unpublished_metafiles
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
+from gitmlog.metafile.tree import parse_tree
 from gitmlog.ops.content import load_tree
 from gitmlog.ops.select import Selection, select
 from gitmlog.remote.base import Remote, SyncResult
@@ -110,13 +111,8 @@ def _send(
     source = CacheDB(ws.cache)
     files = remote.send(source, needed.files, progress=progress, jobs=options.jobs)
     _raise_failed(files, needed, "sent")
-    if files.missing:
-        whole: list[ObjectId] = []  # a tree on the remote promises all that it lists
-        trees = remote.send(source, [], progress=progress)
-    else:
-        whole = list(needed.trees)
-        trees = remote.send(source, whole, progress=progress, jobs=options.jobs)
-        _raise_failed(trees, needed, "sent")
+    trees = remote.send(source, _whole_trees(ws, needed, files.missing), progress=progress, jobs=options.jobs)
+    _raise_failed(trees, needed, "sent")
     done = (files.sent | files.present | trees.sent | trees.present) - trees.missing
     ws.pushed.record(remote.spec.url, done)
     size = sum(ws.cache.size(oid) or 0 for oid in files.sent | trees.sent)
@@ -124,6 +120,17 @@ def _send(
         remote.spec.name, remote.spec.url, len(files.sent | trees.sent), size, len(files.present | trees.present), tuple(notes)
     )
     return report, files.missing | trees.missing
+
+
+def _whole_trees(ws: Workspace, needed: Needed, missing: frozenset[ObjectId]) -> list[ObjectId]:
+    """A tree on the remote promises all that it lists: one that lists something missing is not sent."""
+    if not missing:
+        return list(needed.trees)
+    return [oid for oid in needed.trees if not ws.cache.has(oid) or not missing & _listed(ws, oid, needed)]
+
+
+def _listed(ws: Workspace, oid: ObjectId, needed: Needed) -> set[ObjectId]:
+    return {entry.oid for entry in parse_tree(ws.cache.read(oid), f"the tree of {needed.trees[oid]}")}
 
 
 def fetch(
