@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmlog.core.errors import GitError, NotFoundError, UsageError
-from gitmlog.git.plumbing import environment
+from gitmlog.git.plumbing import environment, run_git
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
     import git
 
+_PROTOCOLS = "file:git:http:https:ssh"
+_NAME = re.compile(r"(?![0-9a-f]{4,40}$)[A-Za-z0-9_][A-Za-z0-9_./+#-]*")
+
 
 def clone(url: str, target: Path, revision: str | None = None) -> GitRepo:
-    """Clone `url` into `target` with all history and few blobs, nothing checked out; `revision` must exist in it.
+    """Clone `url` into `target`: one commit where that will do, else all commits; few blobs; nothing checked out.
 
     Raises:
         NotFoundError: kinds `no-repository`, `no-revision`.
         UsageError: kind `bad-url`.
     """
+    if url.startswith("-") or not url.isprintable():
+        raise UsageError(f"{url!r} is no repository", kind="bad-url")
+    if revision is None or _NAME.fullmatch(revision):
+        shallow = ["--depth=1", *([f"--branch={revision}"] if revision else [])]
+        try:
+            return _clone(url, target, shallow)
+        except NotFoundError:
+            if revision is None:
+                raise
+    repo = _clone(url, target, [])
+    if revision is not None and not repo.is_unborn:
+        resolve_in_clone(repo, revision)
+    return repo
+
+
+def _clone(url: str, target: Path, more: list[str]) -> GitRepo:
     import git
 
-    if url.startswith("-"):
-        raise UsageError(f"{url!r} is no repository", kind="bad-url")
-    options = ["--no-checkout", "--quiet", "--no-local", "--config=core.hooksPath=/dev/null", "--config=core.fsmonitor=false"]
+    options = ["--no-checkout", "--quiet", "--no-local", "--filter=blob:none"]
+    options += ["--config=core.hooksPath=/dev/null", "--config=core.fsmonitor=false", *more]
     try:
-        git.Repo.clone_from(url, target, env=environment(), multi_options=options, allow_unsafe_options=True)
+        # ext:: and its like are refused by GitPython; the protocols are named for git too, and for its own submodules
+        allowed = environment({"GIT_ALLOW_PROTOCOL": _PROTOCOLS})
+        git.Repo.clone_from(url, target, env=allowed, multi_options=options, allow_unsafe_options=True).close()
     except git.exc.UnsafeProtocolError as error:
         raise UsageError(f"{url!r} names a command, not a repository", kind="bad-url") from error
     except git.exc.GitCommandError as error:
-        said = _said(error)
-        raise NotFoundError(
-            f"{url} cannot be cloned: {said}", kind="no-repository", hint="check the address: `git ls-remote` it"
-        ) from error
-    repo = GitRepo.discover(target)
-    if revision is not None and not repo.is_unborn:
+        message = _without_password(f"{url} cannot be cloned: {_said(error)}")
+        raise NotFoundError(message, kind="no-repository", hint="check the address: `git ls-remote` it") from error
+    return GitRepo.discover(target)
+
+
+def resolve_in_clone(repo: GitRepo, revision: str) -> str:
+    """`revision` as a clone knows it: a branch that is not checked out is a remote-tracking one. Raises NotFoundError."""
+    try:
         repo.resolve(revision)
-    return repo
+    except NotFoundError:
+        remote_branch = f"refs/remotes/origin/{revision}"
+        if remote_branch not in repo.handle.references:
+            raise
+        return remote_branch
+    return revision
+
+
+def fetch_default_branch(repo: GitRepo) -> str:
+    """Fetch the newest commit of a clone's default branch; returns a revision that names it. Raises GitError."""
+    options = ["fetch", "--quiet", "--depth=1", "--no-tags", "--filter=blob:none", "origin", "HEAD"]
+    run_git(repo.gitdir, repo.worktree, options, extra={"GIT_ALLOW_PROTOCOL": _PROTOCOLS})
+    return "FETCH_HEAD"
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:…@", text)
 
 
 def commit_paths(repo: GitRepo, paths: list[str], message: str) -> bool:

@@ -123,20 +123,30 @@ class GitRepo:
 
     def blob_at(self, revision: str, path: str) -> bytes:
         """The bytes that git has at `path` in a revision. Raises NotFoundError, kind `no-path`."""
+        data = self.file_at(revision, path)
+        if data is None:
+            raise NotFoundError(f"{display(path)} is not in {revision}", kind="no-path")
+        return data
+
+    def file_at(self, revision: str, path: str) -> bytes | None:
+        """The bytes of the file that git has at `path` in a revision, or None. Raises NotFoundError, kind `no-revision`."""
         try:
             entry = self.resolve(revision).tree[path]
-            return bytes(self.handle[entry.id].data)  # type: ignore[attr-defined]
-        except (KeyError, AttributeError) as error:
-            raise NotFoundError(f"{display(path)} is not in {revision}", kind="no-path") from error
+        except (KeyError, ValueError):
+            return None
+        return self.blob(entry.id) if entry.type_str == "blob" else None
 
-    def _blob(self, oid: pygit2.Oid) -> bytes:
+    def blob(self, oid: pygit2.Oid) -> bytes:
+        """All bytes of a blob; git itself fetches what a partial clone lacks. Raises GitError."""
         try:
-            return bytes(self.handle[oid].data[:_MAX_METAFILE])  # type: ignore[attr-defined]
+            return bytes(self.handle[oid].data)  # type: ignore[attr-defined]
         except KeyError:
             from gitmlog.git.plumbing import run_git
 
-            # A blobless clone: git itself fetches what is missing.
-            return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])[:_MAX_METAFILE]
+            return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])
+
+    def _blob(self, oid: pygit2.Oid) -> bytes:
+        return self.blob(oid)[:_MAX_METAFILE]
 
     def untracked(self) -> list[str]:
         """The files in the working tree that git neither has nor ignores."""

@@ -207,7 +207,7 @@ def _check_case(ws: Workspace, plan: _Plan) -> None:
 def _carry_out(ws: Workspace, plan: _Plan, force: bool, progress: Progress) -> CheckedOut:
     removed = plan.remove + (plan.keep + [name for name in plan.unsaved if name not in plan.wanted] if force else [])
     total = sum(entry.size for entry in plan.write)
-    with ws.temporary() as temporary, target(ws.root, temporary, ws.links, _umask()) as folder:
+    with ws.temporary() as temporary, target(ws.root, temporary, ws.links, process_umask()) as folder:
         _remove(folder, plan, removed)
         _clear_way(folder, plan)
         with progress.task(f"checking out {plan.path}", total, "bytes") as task:
@@ -296,7 +296,8 @@ def _adopt_metafiles(ws: Workspace, chosen: list[tuple[Selection, Metafile]]) ->
     stage(ws.git, edits.write() | {name: text for name, text in texts.items() if ws.git.index_blob(name) != text})
 
 
-def _umask() -> int:
+def process_umask() -> int:
+    """The bits that new files of this process do not get. Reading it means setting it for a moment."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

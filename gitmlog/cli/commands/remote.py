@@ -40,7 +40,7 @@ def command() -> None:
 @_no_commit
 @json_option
 @pass_app
-def add(
+def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     app: App,
     name: str,
     url: str,
@@ -53,7 +53,8 @@ def add(
 ) -> None:
     """Configure a remote, and commit that one file alone. A plain path is made absolute.
 
-    Nothing is sent or asked for. When git would not commit now (no commit yet, a merge under way, no identity) the change stays staged.
+    Nothing is sent or asked for. When git would not commit now (no commit yet, a merge under way, no identity) the change
+    stays staged.
 
     \b
     Examples:
