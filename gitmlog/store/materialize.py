@@ -154,19 +154,28 @@ class Target:
         hidden = hidden_name(name)  # the same after a kill: the next checkout takes it over
         with suppress(FileNotFoundError):
             os.unlink(hidden, dir_fd=folder)
-        info = os.lstat(temporary)
-        if stat.S_ISLNK(info.st_mode):
-            os.symlink(os.readlink(temporary), hidden, dir_fd=folder)
-        else:
-            with open(temporary, "rb", buffering=0) as source:
-                target = os.open(hidden, CREATE_FLAGS, stat.S_IMODE(info.st_mode), dir_fd=folder)
-                try:
-                    while data := source.read(CHUNK):
-                        write_all(target, data)
-                finally:
-                    os.close(target)
+        try:
+            _copy_beside(temporary, folder, hidden)
+            os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(hidden, dir_fd=folder)
+            raise
         os.unlink(temporary)
-        os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _copy_beside(temporary: Path, folder: int, hidden: str) -> None:
+    info = os.lstat(temporary)
+    if stat.S_ISLNK(info.st_mode):
+        os.symlink(os.readlink(temporary), hidden, dir_fd=folder)
+        return
+    with open(temporary, "rb", buffering=0) as source:
+        target = os.open(hidden, CREATE_FLAGS, stat.S_IMODE(info.st_mode), dir_fd=folder)
+        try:
+            while data := source.read(CHUNK):
+                write_all(target, data)
+        finally:
+            os.close(target)
 
 
 def _copy_checked(source: int, target: int, oid: ObjectId, size: int) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dvc_data.hashfile.db.local import LocalHashFileDB
@@ -14,7 +16,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.digest import ObjectId, hash_fd
-from gitmlog.core.errors import DataError
+from gitmlog.core.errors import DataError, RemoteError
 from gitmlog.store.cache import Cache, Writer
 
 if TYPE_CHECKING:
@@ -134,7 +136,8 @@ def _fetch_all(
 def _fetch(writer: Writer, fs: FileSystem, path: str, oid: ObjectId, callback: Callback) -> None:
     temporary = writer.temporary()
     try:
-        fs.get_file(path, str(temporary), callback=callback)
+        with _local_errors():
+            fs.get_file(path, str(temporary), callback=callback)
         actual, size = _hash(str(temporary))
         if actual != oid:
             hint = "`gitmlog verify --remote --repair` sends it again from a machine that has it"
@@ -143,6 +146,19 @@ def _fetch(writer: Writer, fs: FileSystem, path: str, oid: ObjectId, callback: C
         temporary.unlink(missing_ok=True)
         raise
     writer.stage(temporary, oid, size)
+
+
+@contextmanager
+def _local_errors() -> Iterator[None]:
+    """Receiving fills no remote: when that is what an error says, this machine's disk was meant."""
+    try:
+        yield
+    except RemoteError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            with storage_errors("receiving objects"):
+                raise cause from None
+        raise
 
 
 def _hash(path: str) -> tuple[ObjectId, int]:
