@@ -221,8 +221,7 @@ def _azurite_program() -> str:
     for found in (os.environ.get("GITMLOG_TEST_AZURITE"), shutil.which("azurite-blob")):
         if found:
             return found
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path(__file__).parent.parent / ".pytest_cache")
-    folder = home / "gitmlog-azurite"
+    folder = Path(__file__).parent.parent / ".pytest_cache" / "azurite"
     program = folder / "node_modules" / ".bin" / "azurite-blob"
     if not program.exists():
         npm = shutil.which("npm")

@@ -86,6 +86,7 @@ _BY_TEXT = (
     (r"\b40[13] |InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|[Cc]redential|Forbidden|Unauthorized", "remote-auth"),
     (r"\b(429|500|502|503|504) |SlowDown|TooManyRequests|ServerBusy", "remote-busy"),
     (r"\b405 ", "remote-read-only"),
+    (r"non-2xx status code: 4\d\d", "remote"),
     (_CUT, "remote-unreachable"),
 )
 

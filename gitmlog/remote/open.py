@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from gitmlog.remote.base import Remote, RemoteSpec
 from gitmlog.remote.errors import missing_extra
-from gitmlog.remote.filesystem import DEFAULT_JOBS, RemoteFileSystem
-from gitmlog.remote.objects import ObjectRemote
 from gitmlog.remote.urls import Location, parse_url
 
-Opener = Callable[[RemoteSpec, Location], RemoteFileSystem]
+if TYPE_CHECKING:
+    from gitmlog.remote.filesystem import RemoteFileSystem
+
+Opener: TypeAlias = "Callable[[RemoteSpec, Location], RemoteFileSystem]"
 
 _EXTRAS = {"s3": "s3", "gs": "gs", "az": "azure", "ssh": "ssh", "http": "http", "https": "http"}
 
@@ -23,6 +25,8 @@ def open_remote(spec: RemoteSpec) -> Remote:
         RemoteError: kind `missing-extra`.
     """
     location = parse_url(spec.url)
+    from gitmlog.remote.objects import ObjectRemote
+
     try:
         fs = _opener(location, spec)(spec, location)
     except ImportError as error:
@@ -47,6 +51,7 @@ def _opener(location: Location, spec: RemoteSpec) -> Opener:
 
 
 def _open_folder(spec: RemoteSpec, location: Location) -> RemoteFileSystem:
+    from gitmlog.remote.filesystem import DEFAULT_JOBS
     from gitmlog.remote.local import FolderFileSystem
 
     return FolderFileSystem(spec.name, location.path, jobs=int(spec.options.get("jobs", DEFAULT_JOBS)))

@@ -300,7 +300,8 @@ async def _get(connection: Any, path: str, target: str, expected: int | None, re
             return size
         received = 0
         with storage_errors("receiving an object"), open(target, "wb", buffering=0) as out:
-            while data := await file.read(_PIECE, received):
+            # asyncssh asks for every block of a read at once, also for those beyond the end
+            while received < size and (data := await file.read(min(_PIECE, size - received), received)):
                 write_all(out.fileno(), data)
                 received += len(data)
                 report(len(data))

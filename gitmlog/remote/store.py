@@ -143,7 +143,12 @@ class ObjectStore(FsspecStore):  # type: ignore[misc]
         at_once = max(1, min(PARTS_AT_ONCE, upload.size // part, self.budget.total // part - 2))
         with self.budget.take((at_once + 2) * part):
             pieces = checked_pieces(upload, part, report)
-            obstore.put(store, key, pieces, use_multipart=True, chunk_size=part, max_concurrency=at_once)
+            try:
+                obstore.put(store, key, pieces, use_multipart=True, chunk_size=part, max_concurrency=at_once)
+            except BaseError as error:
+                # Azure drops the parts of all others when one of two uploads of the same object is completed
+                if upload.replace or "status code: 4" not in str(error) or self.size_of(upload.path) != upload.size:
+                    raise
 
     def fetch(self, path: str, target: str, size: int | None, report: Report) -> int:
         """Write the object to the file `target`; `size` is how large it should be, if known. Returns how large it is."""

@@ -166,4 +166,4 @@ def _web(url: str, scheme: str, authority: str, path: str) -> Location:
         raise _bad(url, "holds a user", hint="for a bearer token: `gitmlog config --local remote.NAME.token …`")
     if "?" in path or "#" in path:
         raise _bad(url, "holds a query or a fragment")
-    return Location(scheme, host, _below(url, path), port)
+    return Location(scheme, host, _below(url, _decoded(url, path)), port)

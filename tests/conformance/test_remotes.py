@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -261,3 +264,24 @@ def test_progress_counts_every_byte(place: Place, here: Side, there: Side):
     place.open().send(here.db, oids, progress=out)
     place.open().receive(there.db, oids, progress=back, sizes=sizes)
     assert (out.total, out.done) == (back.total, back.done) == (9 * MIB + 3, 9 * MIB + 3)
+
+
+def test_two_first_pushes_at_once(place: Place, here: Side, tmp_path: Path):
+    oids = here.put(*(b"%d" % number for number in range(40)), os.urandom(9 * MIB))
+    with ThreadPoolExecutor(2) as pool:
+        results = [each.result() for each in [pool.submit(place.open().send, here.db, oids) for _ in range(2)]]
+    for result in results:
+        assert result.sent | result.present == set(oids)
+    assert len(place.raw.keys()) == len(oids) + 1
+    assert set(place.open().verify(oids).values()) == {"ok"}
+
+
+def test_leftovers_of_killed_pushes_go_after_a_week(place: Place, here: Side):
+    if place.kind not in ("folder", "file", "ssh"):
+        pytest.skip("a store has no temporary files")
+    place.open().send(here.db, here.put(b"one"))
+    for name, age in (("old", 8 * 86400), ("new", 60)):
+        place.raw.write(f"tmp/{name}", b"half an object")
+        os.utime(place.raw.root / "tmp" / name, (time.time() - age,) * 2)
+    place.open().send(here.db, here.put(b"two"))
+    assert set(filter(lambda key: key.startswith("tmp/"), place.raw.keys())) == {"tmp/new"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,10 +31,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int
 def shared(served: tuple[Path, int], here: Side):
     """A folder remote with three objects, its web URL's spec, and the objects."""
     folder, port = served
-    name = servers.fresh_prefix()
+    name = f"{servers.fresh_prefix()} ü"
     oids = here.put(b"", b"abc", os.urandom(9 * MIB))
     open_remote(RemoteSpec("disk", str(folder / name))).send(here.db, oids)
-    return folder / name, RemoteSpec("web", f"http://127.0.0.1:{port}/{name}", QUICK), oids
+    return folder / name, RemoteSpec("web", f"http://127.0.0.1:{port}/{urllib.parse.quote(name)}", QUICK), oids
 
 
 def test_objects_are_read(shared, there: Side):

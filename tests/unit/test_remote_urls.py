@@ -47,6 +47,7 @@ def test_the_marker_of_the_spec_is_what_is_written():
         ("ssh://ada@host:22/~/x", Location("ssh", "host", "x", 22, "ada", home=True)),
         ("ssh://[::1]:2222/x", Location("ssh", "::1", "x", 2222)),
         ("https://host:8443/x/", Location("https", "host", "x", 8443)),
+        ("https://host/a%20b", Location("https", "host", "a b")),
     ],
 )
 def test_urls(url: str, location: Location):
