@@ -61,7 +61,7 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Replace `path` by `data`: temporary name, fsync, rename, fsync of the folder. `mode` is lessened by the umask."""
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".{os.fsencode(path.name)[:200].decode('utf-8', 'ignore')}.{secrets.token_hex(6)}.tmp")
     fd = os.open(temporary, CREATE_FLAGS, mode)
     try:
         try:

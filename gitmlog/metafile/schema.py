@@ -9,7 +9,6 @@ from gitmlog.core.digest import ObjectId
 
 VERSION = 1
 MAX_BYTES = 1 << 20
-MAX_NESTING = 32
 MAX_DESC = 1000
 MAX_SIZE = (1 << 63) - 1
 

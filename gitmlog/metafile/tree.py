@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import DataError
 from gitmlog.core.paths import path_problem
+from gitmlog.metafile.schema import MAX_SIZE
 
 HEADER = "gitmlog-tree 1\n"
 MAX_ENTRIES = 10_000_000
@@ -53,6 +54,8 @@ def parse_tree(data: bytes, where: str) -> tuple[TreeEntry, ...]:
     paths = [entry.path for entry in entries]
     if paths != sorted(paths):  # code points sort as their UTF-8 bytes do
         raise _bad(where, 0, "the entries are not sorted")
+    if sum(entry.size for entry in entries) > MAX_SIZE:
+        raise _bad(where, 0, "the sum of sizes is 2^63 or more")
     _check_paths(paths, where)
     return entries
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from gitmlog.core.atomic import write_atomic
 from gitmlog.core.errors import ConfigError, NotFoundError, UsageError
+from gitmlog.core.toml import TomlError, parse_toml, shorten
 from gitmlog.repo.schema import KEYS, LAYERS, VERSION, Layer, Value, find_key, value_problem
 
 SHARED_PATH = ".gitmlog/config.toml"
@@ -74,14 +76,14 @@ def read_layer(path: Path, layer: Layer) -> dict[str, Value]:
 
 def parse_config(data: bytes, where: str, layer: Layer) -> dict[str, Value]:
     """The flat settings in `data`. Raises ConfigError."""
-    import tomllib
-
     if len(data) > _MAX_BYTES:
         raise _bad(where, "", f"{len(data)} bytes (at most {_MAX_BYTES})")
     try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _bad(where, "", f"not TOML: {error}") from error
+        table = parse_toml(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _bad(where, "", f"not UTF-8 at byte {error.start}") from error
+    except TomlError as error:
+        raise _bad(f"{where}:{error.line}" if error.line else where, "", str(error)) from error
     _check_version(table.get("version", VERSION), where)
     settings = _flatten(table, where)
     for name, value in settings.items():
@@ -90,7 +92,7 @@ def parse_config(data: bytes, where: str, layer: Layer) -> dict[str, Value]:
 
 
 def _check_version(version: object, where: str) -> None:
-    if type(version) is int and version > VERSION:
+    if type(version) is int and VERSION < version < 1 << 63:
         hint = "upgrade gitmlog: `python -m pip install --upgrade gitmlog`"
         raise ConfigError(f"{where} is of version {version}; this gitmlog reads up to {VERSION}", kind="newer-version", hint=hint)
 
@@ -119,7 +121,7 @@ def _check(name: str, value: object, where: str, layer: Layer) -> None:
 
 
 def _bad(where: str, name: str, problem: str) -> ConfigError:
-    subject = f"{name}: " if name else ""
+    subject = f"{shorten(name)}: " if name else ""
     return ConfigError(
         f"{where}: {subject}{problem}", hint="`gitmlog help config` lists the keys; edit the file, or take it back from git"
     )
@@ -132,7 +134,7 @@ def parse_value(name: str, text: str) -> Value:
         raise UsageError(f"there is no key {name!r}", kind="unknown-key", hint=f"the keys: {', '.join(KEYS)}, remote.NAME.…")
     value: Value = text
     if key.type is int:
-        value = int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else text
+        value = int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text
     elif key.type is list:
         value = [item.strip() for item in text.split(",")]
     if problem := value_problem(name, key, value):

@@ -74,6 +74,8 @@ def value_problem(name: str, key: Key, value: object) -> str:
     if key.type is int:
         if type(value) is not int:
             return "must be an integer"
+        if value >= 1 << 63:
+            return "is too large"
         return f"must be at least {key.least}" if value < key.least else ""
     if key.type is str:
         return "" if isinstance(value, str) and value.isprintable() and value else "must be a string that is not empty"
