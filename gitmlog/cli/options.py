@@ -26,4 +26,5 @@ jobs_option: Decorator = click.option(
 
 def paths_argument(*, required: bool = False) -> Decorator:
     """PATH…, relative to the folder the command was started in."""
-    return click.argument("paths", nargs=-1, required=required, metavar="PATH…" if required else "[PATH]…", type=click.Path())
+    metavar = "PATH…" if required else "[PATH]…"
+    return click.argument("paths", nargs=-1, required=required, metavar=metavar, type=click.Path(readable=False))

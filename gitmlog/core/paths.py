@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import unicodedata
 from pathlib import PurePosixPath
 
@@ -12,6 +13,7 @@ MAX_COMPONENT = 255
 MAX_PATH = 4096
 
 _FORBIDDEN = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SHELL_SAFE = re.compile(r"[\w@%+=:,./-]+")
 _PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_+=,@ -]*(?:\.[A-Za-z0-9_+=,@-]+)*"
 _PLAIN_PATH = re.compile(f"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*")
 
@@ -86,10 +88,11 @@ def link_problem(path: str, target: str) -> str:
 
 
 def display(path: str | os.PathLike[str]) -> str:
-    """`path` for a message: quoted when it holds blanks or anything unprintable."""
+    """`path` for a message or a command in a hint: quoted for a shell where it needs it, escaped where it is unprintable."""
     text = os.fspath(path)
-    plain = text.isprintable() and " " not in text and text
-    return text if plain else repr(text)
+    if not text.isprintable():
+        return repr(text)
+    return text if _SHELL_SAFE.fullmatch(text) else shlex.quote(text)
 
 
 def metafile_of(path: str) -> str:

@@ -92,6 +92,13 @@ class GitRepo:
         except KeyError:
             return None
 
+    def index_mode(self, path: str) -> int:
+        """The mode that the index has at `path`, or 0."""
+        try:
+            return int(self.index[path].mode)
+        except KeyError:
+            return 0
+
     def resolve(self, revision: str) -> pygit2.Commit:
         """The commit that `revision` names.
 

@@ -31,6 +31,7 @@ from gitmlog.ops.content import (
     wanted_entries,
 )
 from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
+from gitmlog.ops.place import check_own
 from gitmlog.ops.relink import relink
 from gitmlog.repo.workspace import Workspace
 from gitmlog.store.adopt import adopt
@@ -135,7 +136,7 @@ def _expand(path: str, base: Path) -> list[str]:
     found = sorted(glob.glob(path, root_dir=base, recursive=True))
     names = [name for name in found if not name.endswith((METAFILE_SUFFIX, ".gitignore"))]
     if not names:
-        raise NotFoundError(f"nothing matches {display(path)}", kind="no-path")
+        raise NotFoundError(f"nothing matches {display(path)}", kind="no-path", hint="check the pattern with `ls`")
     return names
 
 
@@ -146,6 +147,7 @@ def _target(ws: Workspace, given: str, base: Path) -> _Target:
         raise RefusedError("the whole working tree cannot be tracked", kind="outside-repository", hint=hint)
     if problem := tracked_problem(name):
         raise RefusedError(f"{display(given)} cannot be tracked: {problem}", kind="bad-name", hint="rename it, then add again")
+    check_own(ws, name)
     owner = ws.owner(name)
     if owner is not None and owner != name:
         return _Target(owner, name.removeprefix(f"{owner}/"))

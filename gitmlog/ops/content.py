@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitmlog.core.digest import ObjectId, hash_bytes, hash_fd, is_object_id
-from gitmlog.core.errors import RefusedError
+from gitmlog.core.errors import NotFoundError, RefusedError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, link_problem, path_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile
@@ -23,7 +23,7 @@ from gitmlog.repo.workspace import Workspace
 from gitmlog.store.cache import Cache
 from gitmlog.store.ingest import changed, changed_while_read, not_a_file, open_source
 from gitmlog.store.state import Row, matches, row_of
-from gitmlog.store.walk import Listing, kind_of, walk
+from gitmlog.store.walk import TOO_LONG, UNREADABLE, Listing, kind_of, walk
 
 Entries = dict[str, TreeEntry]
 
@@ -154,10 +154,17 @@ def check_listing(path: str, listing: Listing, known: Iterable[str]) -> None:
 
     Raises:
         RefusedError: kinds `bad-name`, `not-a-file`, `nested-repository`, `nested-metafile`.
+        NotFoundError: kind `unreadable`.
     """
     if listing.odd:
         name, what = next(iter(listing.odd.items()))
-        raise not_a_file(f"{path}/{name}" if name else path, what)
+        _check_name(path, name)
+        where = f"{path}/{name}" if name else path
+        if what == TOO_LONG:
+            raise RefusedError(f"{display(where)} is {what}", kind="bad-name", hint="shorten its names, then add again")
+        if what.startswith(UNREADABLE):
+            raise NotFoundError(f"{display(where)} is {what}", kind="unreadable", hint=f"chmod u+rx {display(where)}")
+        raise not_a_file(where, what)
     for name in (*(listing.files.keys() - set(known)), *listing.links):
         _check_name(path, name)
 

@@ -13,6 +13,7 @@ from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.staging import stage
 from gitmlog.metafile.text import format_metafile
 from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
+from gitmlog.ops.place import check_own
 from gitmlog.repo.workspace import Workspace
 
 
@@ -59,6 +60,7 @@ def _destination(ws: Workspace, old: str, new: str) -> str:
 def _check(ws: Workspace, old: str, new: str) -> None:
     if problem := tracked_problem(new):
         raise RefusedError(f"{display(new)} cannot be tracked: {problem}", kind="bad-name", hint="choose another name")
+    check_own(ws, new)
     owner = ws.owner(new)
     both = os.path.lexists(ws.root / old) and os.path.lexists(ws.root / new)
     unfinished = owner == new != old and not both and ws.metafile(new).oid == ws.metafile(old).oid
@@ -66,7 +68,7 @@ def _check(ws: Workspace, old: str, new: str) -> None:
         hint = f"choose another name, or first: gitmlog rm {display(owner)}"
         raise RefusedError(f"{display(owner)} is tracked already", kind="exists", hint=hint)
     if new.startswith(f"{old}/"):
-        raise RefusedError(f"{display(old)} cannot move into itself", kind="exists")
+        raise RefusedError(f"{display(old)} cannot move into itself", kind="exists", hint="choose another name")
     if both:
         raise RefusedError(f"{display(new)} exists", kind="exists", hint="move it away, or choose another name")
     check_metafile_visible(ws, new)

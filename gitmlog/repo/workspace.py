@@ -133,7 +133,7 @@ class Workspace:
         """
         text = os.fspath(path)
         if not text:
-            raise UsageError("a path is empty", kind="empty-path")
+            raise UsageError("a path is empty", kind="empty-path", hint="`.` is the folder you are in")
         given = Path(os.path.normpath(base / text))
         found = given if given == self.root else given.parent.resolve() / given.name
         try:

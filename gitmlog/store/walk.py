@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, field
+
+UNREADABLE = "an unreadable folder"
+"""How the reason in `Listing.odd` begins for a folder that could not be listed."""
+
+TOO_LONG = "a folder whose path is too long for this system"
 
 
 @dataclass
@@ -41,7 +47,8 @@ def walk(root: str | os.PathLike[str]) -> Listing:
         try:
             _scan(f"{os.fspath(root)}/{folder}", f"{folder}/", listing)
         except OSError as error:
-            listing.odd[folder] = (error.strerror or "unreadable").lower()
+            said = (error.strerror or str(error)).lower()
+            listing.odd[folder] = TOO_LONG if error.errno == errno.ENAMETOOLONG else f"{UNREADABLE} ({said})"
         pending += listing.folders[before:]
     return listing
 

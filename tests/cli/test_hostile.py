@@ -11,7 +11,6 @@ from blake3 import blake3
 
 from tests.conftest import Sandbox
 
-
 COMMANDS = [["checkout"], ["checkout", "--force"], ["checkout", "--rev", "HEAD", "."], ["rm", "--force", "."]]
 
 
