@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gitmlog.core.errors import GitError
 from gitmlog.core.paths import METAFILE_SUFFIX
+from gitmlog.git.plumbing import run_git
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -15,17 +18,9 @@ if TYPE_CHECKING:
 
 GitObject: TypeAlias = Any  # pygit2's stubs do not derive Commit, Tree, Tag and Blob from Object
 _OID = re.compile(rb"\b[0-9a-f]{40}\b")
-_PSEUDO_REFS = (
-    "HEAD",
-    "ORIG_HEAD",
-    "FETCH_HEAD",
-    "MERGE_HEAD",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "REBASE_HEAD",
-    "BISECT_HEAD",
-    "AUTO_MERGE",
-)
+_PSEUDO_REF = re.compile(r"[A-Z][A-Z0-9_]*")
+_UNDER_WAY = ("rebase-merge", "rebase-apply", "sequencer")
+_NOTHING = "0" * 40
 
 
 def reachable_metafiles(repo: GitRepo) -> Iterator[tuple[str, bytes]]:
@@ -33,14 +28,15 @@ def reachable_metafiles(repo: GitRepo) -> Iterator[tuple[str, bytes]]:
 
     Every tree object is visited once, so a path that was renamed or copied cannot hide a version (as it could behind
     `git log -- PATH`, which simplifies history).
+
+    Raises:
+        GitError: kind `damaged-repository`: something that is reachable is not there, so what it reaches is not known.
     """
     seen: set[str] = set()
-    for path, blob in _Walk(repo).all(_roots(repo)):
+    for path, blob in chain(_Walk(repo).all(_roots(repo)), _in_indexes(repo)):
         if str(blob) not in seen:
             seen.add(str(blob))
-            yield path, repo._blob(blob)
-    for path, data in _other_indexes(repo):
-        yield path, data
+            yield path, repo.blob(blob)
 
 
 def unpublished_metafiles(repo: GitRepo, revision: str = "HEAD") -> Iterator[tuple[str, bytes]]:
@@ -57,18 +53,30 @@ def unpublished_metafiles(repo: GitRepo, revision: str = "HEAD") -> Iterator[tup
             if isinstance(target, pygit2.Commit):
                 walker.hide(target.id)
     walk = _Walk(repo)
-    yield from ((path, repo._blob(blob)) for path, blob in walk.tree(tip.tree, ""))
-    for commit in walker:
-        yield from ((path, repo._blob(blob)) for path, blob in walk.tree(commit.tree, ""))
+    for commit in chain([tip], walker):
+        yield from ((path, repo.blob(blob)) for path, blob in walk.tree(commit.tree_id, ""))
 
 
 def _peel(repo: GitRepo, name: str) -> GitObject | None:
+    """What a ref leads to; None for a symbolic one that leads nowhere (as origin/HEAD does after a branch was renamed).
+
+    Raises:
+        GitError: kind `damaged-repository`.
+    """
     import pygit2
 
     try:
         return repo.handle.references[name].peel()
-    except (KeyError, pygit2.GitError):
+    except (KeyError, pygit2.GitError) as error:
+        reference = repo.handle.references.get(name)
+        if reference is not None and isinstance(reference.target, pygit2.Oid):
+            raise _damaged(f"{name} names {reference.target}") from error
         return None
+
+
+def _damaged(what: str) -> GitError:
+    hint = "`git fsck` says more; `git fetch` may bring it back"
+    return GitError(f"{what}, which is not in the repository", kind="damaged-repository", hint=hint)
 
 
 class _Walk:
@@ -78,17 +86,18 @@ class _Walk:
         self.repo = repo
         self._seen: set[tuple[bytes, str]] = set()
         self._commits: set[bytes] = set()
+        self._shallow = (repo.commondir / "shallow").exists()
 
     def all(self, roots: Iterable[GitObject]) -> Iterator[tuple[str, pygit2.Oid]]:
         import pygit2
 
         for root in roots:
             if isinstance(root, pygit2.Tag):
-                yield from self.all([root.get_object()])
+                yield from self.all([self._load(root.target)])
             elif isinstance(root, pygit2.Commit):
                 yield from self._history(root)
             elif isinstance(root, pygit2.Tree):
-                yield from self.tree(root, "")
+                yield from self.tree(root.id, "")
             elif isinstance(root, pygit2.Blob):
                 yield f"blob{METAFILE_SUFFIX}", root.id
 
@@ -99,53 +108,66 @@ class _Walk:
             if commit.id.raw in self._commits:
                 continue
             self._commits.add(commit.id.raw)
-            yield from self.tree(commit.tree, "")
-            pending += [parent for oid in commit.parent_ids if (parent := self.repo.handle.get(oid)) is not None]
+            yield from self.tree(commit.tree_id, "")
+            pending += [parent for oid in commit.parent_ids if (parent := self._parent(oid)) is not None]
 
-    def tree(self, tree: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Oid]]:
-        if (tree.id.raw, prefix) in self._seen:
+    def _parent(self, oid: pygit2.Oid) -> GitObject | None:
+        """In a shallow clone old reflogs lead to commits whose parents were never fetched, nor their metafiles."""
+        found = self.repo.handle.get(oid)
+        return self._load(oid) if found is None and not self._shallow else found
+
+    def tree(self, oid: pygit2.Oid, prefix: str) -> Iterator[tuple[str, pygit2.Oid]]:
+        if (oid.raw, prefix) in self._seen:
             return
-        self._seen.add((tree.id.raw, prefix))
-        for entry in tree:
+        self._seen.add((oid.raw, prefix))
+        for entry in self._load(oid):
             name = entry.name or ""
             if entry.type_str == "tree":
-                yield from self.tree(entry, f"{prefix}{name}/")  # type: ignore[arg-type]
+                yield from self.tree(entry.id, f"{prefix}{name}/")
             elif name.endswith(METAFILE_SUFFIX) and entry.type_str == "blob":
                 yield prefix + name, entry.id
 
+    def _load(self, oid: pygit2.Oid) -> GitObject:
+        """An object; git itself fetches what a partial clone lacks. Raises GitError, kind `damaged-repository`."""
+        found: GitObject | None = self.repo.handle.get(oid)
+        if found is None:
+            try:
+                run_git(self.repo.gitdir, self.repo.worktree, ["cat-file", "-e", str(oid)])
+            except GitError as error:
+                raise _damaged(f"something that can be reached needs {oid}") from error
+            found = self.repo.handle.get(oid)
+        if found is None:
+            raise _damaged(f"something that can be reached needs {oid}")
+        return found
+
 
 def _roots(repo: GitRepo) -> Iterator[GitObject]:
-    names = {repo.handle.get(oid) for oid in _root_ids(repo)}
-    yield from (found for found in names if found is not None)
+    yield from (found for oid in _root_ids(repo) if (found := repo.handle.get(oid)) is not None)
     for name in repo.handle.references:
         target = _peel(repo, name)
         if target is not None:
             yield target
-    yield from _index_blobs(repo)
-
-
-def _index_blobs(repo: GitRepo) -> Iterator[GitObject]:
-    for entry in repo.index:
-        if entry.path.endswith(METAFILE_SUFFIX) and (blob := repo.handle.get(entry.id)) is not None:
-            yield blob
-    for sides in repo.index.conflicts or ():
-        for side in sides:
-            if side is not None and side.path.endswith(METAFILE_SUFFIX) and (blob := repo.handle.get(side.id)) is not None:
-                yield blob
 
 
 def _root_ids(repo: GitRepo) -> set[str]:
-    """The ids in reflogs and pseudo-refs of all worktrees. They are read as text: libgit2 lists no other worktree's."""
-    folders = [repo.commondir, *_worktree_dirs(repo)]
-    files = [folder / name for folder in folders for name in _PSEUDO_REFS]
-    files += [path for folder in folders for path in (folder / "logs").rglob("*") if path.is_file()]
+    """The ids in the loose refs, reflogs and pseudo-refs of all worktrees, and in what a rebase keeps aside.
+
+    They are read as text: libgit2 lists those of no other worktree, and knows nothing of an autostash.
+    """
     found: set[str] = set()
-    for path in files:
-        try:
-            found.update(oid.decode() for oid in _OID.findall(path.read_bytes()))
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            continue
-    return found - {"0" * 40}
+    for folder in worktree_gitdirs(repo):
+        for path in _files_with_ids(folder):
+            try:
+                found.update(oid.decode() for oid in _OID.findall(path.read_bytes()))
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                continue
+    return found - {_NOTHING}
+
+
+def _files_with_ids(folder: Path) -> Iterator[Path]:
+    yield from (path for path in folder.iterdir() if _PSEUDO_REF.fullmatch(path.name) and path.is_file())
+    for name in ("refs", "logs", *_UNDER_WAY):
+        yield from (path for path in (folder / name).rglob("*") if path.is_file())
 
 
 def _worktree_dirs(repo: GitRepo) -> list[Path]:
@@ -153,21 +175,42 @@ def _worktree_dirs(repo: GitRepo) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
 
 
-def _other_indexes(repo: GitRepo) -> Iterator[tuple[str, bytes]]:
+def _in_indexes(repo: GitRepo) -> Iterator[tuple[str, pygit2.Oid]]:
+    """The metafiles in the indexes of all worktrees, with every side of a conflict."""
     import pygit2
 
-    for folder in [repo.commondir, *_worktree_dirs(repo)]:
-        if folder == repo.gitdir or not (folder / "index").exists():
-            continue
-        for entry in pygit2.Index(folder / "index"):
-            if entry.path.endswith(METAFILE_SUFFIX) and repo.handle.get(entry.id) is not None:
-                yield entry.path, repo._blob(entry.id)
+    for folder in worktree_gitdirs(repo):
+        if (folder / "index").exists():
+            for entry in pygit2.Index(folder / "index"):
+                if entry.path.endswith(METAFILE_SUFFIX):
+                    yield entry.path, entry.id
+
+
+def worktree_gitdirs(repo: GitRepo) -> list[Path]:
+    """The git directories of all worktrees, the main one first."""
+    return [repo.commondir, *_worktree_dirs(repo)]
 
 
 def worktree_roots(repo: GitRepo) -> list[Path]:
     """The top folders of all worktrees that still exist."""
-    linked = [
-        Path((folder / "gitdir").read_text().strip()).parent for folder in _worktree_dirs(repo) if (folder / "gitdir").exists()
-    ]
-    main = [repo.commondir.parent] if repo.commondir.name == ".git" else []
-    return [path for path in dict.fromkeys([repo.worktree, *main, *linked]) if path.is_dir()]
+    linked = [root for folder in _worktree_dirs(repo) if (root := _linked_root(folder)) is not None]
+    return [path for path in dict.fromkeys([repo.worktree, *_main_root(repo), *linked]) if path.is_dir()]
+
+
+def _linked_root(folder: Path) -> Path | None:
+    """git writes the place absolute or, with worktree.useRelativePaths, relative to the folder."""
+    try:
+        return (folder / (folder / "gitdir").read_text().strip()).resolve().parent
+    except FileNotFoundError:
+        return None
+
+
+def _main_root(repo: GitRepo) -> list[Path]:
+    """A submodule's git directory says where its working tree is; any other is in it."""
+    import pygit2
+
+    config = pygit2.Config(str(repo.commondir / "config"))
+    place = config["core.worktree"] if "core.worktree" in config else None  # noqa: SIM401 - it has no get
+    if place:
+        return [(repo.commondir / place).resolve()]
+    return [repo.commondir.parent] if repo.commondir.name == ".git" else []

@@ -84,6 +84,7 @@ def change_user(path: Path, name: str, text: str | None, base: Path) -> None:
     """Set one key of the user's own file, or remove it (None). Needs no repository. Raises as `change_setting`."""
     value = None if text is None else _value(name, text, base)
     with storage_errors("writing settings"):
+        _mark_shared(name, value)
         write_setting(path, "user", name, value)
 
 
@@ -106,9 +107,18 @@ def change_setting(ws: Workspace, layer: Layer, name: str, text: str | None, bas
             trust_remote(ws.config, remote, ws.trust_file)
         return kept
     with storage_errors("writing settings"), locked(ws.home / "config.lock"):
+        _mark_shared(name, value)
         write_setting(ws.config_files[layer], layer, name, value)
     ws.__dict__.pop("config", None)
     return "private"
+
+
+def _mark_shared(name: str, value: Value | None) -> None:
+    """A cache that another clone is pointed to says so, so that gc in the clone that it lies in does not take it for its own."""
+    if name == "cache.dir" and value is not None:
+        folder = Path(os.path.expanduser(str(value)))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "shared").touch()
 
 
 def _remote_of_address(name: str) -> str | None:
