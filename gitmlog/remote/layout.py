@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import RemoteError
+from gitmlog.core.toml import TomlError, parse_toml
 
 VERSION = 1
 MAX_MARKER = 64 << 10
@@ -61,11 +61,11 @@ def check_marker(data: bytes, remote: str) -> None:
         RemoteError: kinds `newer-version`, `bad-remote`.
     """
     try:
-        facts = tomllib.loads(data.decode("utf-8")) if len(data) <= MAX_MARKER else {}
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        facts = parse_toml(data.decode("utf-8")) if len(data) <= MAX_MARKER else {}
+    except (UnicodeDecodeError, TomlError):
         facts = {}
     version = facts.get("version")
-    if type(version) is not int or version < 1:
+    if type(version) is not int or not 1 <= version < 1 << 63:
         hint = "something else wrote there: look at it, or choose another folder or prefix"
         raise RemoteError(f"the marker gitmlog-remote.toml of remote {remote} is damaged", kind="bad-remote", hint=hint)
     if version > VERSION:
