@@ -14,7 +14,7 @@ from gitmlog.cli.output import App, echo_json, human_size, plural
 @click.option(
     "--link",
     type=click.Choice(["reflink", "hardlink", "symlink"]),
-    help="Link instead of copying: the bytes lie on the disk once (hardlink, symlink: no byte is copied, the files are read-only).",
+    help="Link instead of copying: the bytes lie on the disk once (hardlink, symlink: nothing is copied, files are read-only).",
 )
 @click.option("--desc", metavar="TEXT", help="A description that the metafile keeps.")
 @click.option("--type", "kind", type=click.Choice(["model", "dataset", "artifact"]), help="What it is for.")

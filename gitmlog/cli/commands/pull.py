@@ -18,7 +18,7 @@ from gitmlog.cli.output import App, echo_json, human_size, plural
 @force_option
 @json_option
 @pass_app
-def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+def command(
     app: App,
     paths: tuple[str, ...],
     remote: str | None,
