@@ -47,8 +47,18 @@ class GitRepo:
 
     @cached_property
     def index(self) -> pygit2.Index:
-        """The index as it was when first asked for."""
-        index: pygit2.Index = self.handle.index
+        """The index as it was when first asked for.
+
+        Raises:
+            GitError: kind `damaged-index`.
+        """
+        import pygit2
+
+        try:
+            index: pygit2.Index = self.handle.index
+        except pygit2.GitError as error:
+            hint = f"make it anew from the last commit: rm {display(self.gitdir / 'index')} && git reset; no file is touched"
+            raise GitError(f"git's index is damaged: {error}", kind="damaged-index", hint=hint) from error
         return index
 
     @property

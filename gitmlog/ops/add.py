@@ -213,7 +213,7 @@ def _store(
     check_listing(target.path, listing, known)
     check_links(ws, target.path, listing)
     observed = time.time_ns()
-    with ws.cache.writing() as writer:
+    with ws.cache.writing(replace=options.rehash) as writer:
         rows = _ingest(ws, writer, target, listing, known, options, progress)
         target.content = make_content(ws.root / target.path, listing, rows, observed)
         for name in listing.links:

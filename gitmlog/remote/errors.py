@@ -140,7 +140,7 @@ def damaged_here(oid: ObjectId) -> DataError:
 def wrong_size(oid: ObjectId, size: int, expected: int) -> DataError:
     """The remote holds another number of bytes than it should."""
     hint = "`gitmlog verify --remote --repair` sends it again from a machine that has it"
-    return DataError(f"object {oid} has {size} bytes on the remote instead of {expected}", hint=hint)
+    return DataError(f"object {oid} is damaged: it has {size} bytes on the remote instead of {expected}", hint=hint)
 
 
 @contextmanager

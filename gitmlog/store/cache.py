@@ -108,14 +108,16 @@ class Cache:
                     yield ObjectId(oid)
 
     @contextmanager
-    def writing(self) -> Iterator[Writer]:
+    def writing(self, *, replace: bool = False) -> Iterator[Writer]:
         """Add objects. What was staged is committed at a clean end, and forgotten at an error.
+
+        With `replace`, what is there already is not believed: each object is written anew.
 
         Raises:
             OSError: the disk is full, read-only, or fails; nothing half-written is left.
         """
         with self.in_use(), session(self.root / "tmp") as temporary:
-            writer = Writer(self, temporary)
+            writer = Writer(self, temporary, replace=replace)
             yield writer
             writer.commit()
 
@@ -136,9 +138,10 @@ class _Staged(NamedTuple):
 class Writer:
     """Objects on their way into a cache. Thread-safe."""
 
-    def __init__(self, cache: Cache, temporary: Session) -> None:
+    def __init__(self, cache: Cache, temporary: Session, *, replace: bool = False) -> None:
         self.cache = cache
         self._session = temporary
+        self._replace = replace
         self._staged: list[_Staged] = []
         self._guard = threading.Lock()
         self._listing: set[ObjectId] | None = None
@@ -156,7 +159,9 @@ class Writer:
         self._listing = set(self.cache)
 
     def lacks(self, oid: ObjectId, size: int) -> bool:
-        """Whether the cache does not have the object, or has something of another size in its place."""
+        """Whether the cache does not have the object, or has something in its place that is not believed."""
+        if self._replace:
+            return True
         if self._listing is not None and oid not in self._listing:
             return True
         return self.cache.size(oid) != size
@@ -169,7 +174,7 @@ class Writer:
     def put(self, data: bytes) -> ObjectId:
         """Stage these bytes; returns their id."""
         oid = hash_bytes(data)
-        if self.cache.size(oid) != len(data):
+        if self.lacks(oid, len(data)):
             path = self.temporary()
             path.write_bytes(data)
             self.stage(path, oid, len(data))

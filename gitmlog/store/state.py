@@ -56,6 +56,7 @@ class State:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._given_up = False
 
     def load(self, root: str) -> dict[str, Row]:
         """All rows of one tracked path."""
@@ -141,11 +142,11 @@ class State:
             self._discard()
 
     def _open(self) -> sqlite3.Connection | None:
-        if self._connection is None:
+        if self._connection is None and not self._given_up:
             try:
                 self._connection = self._connect()
-            except sqlite3.OperationalError:
-                return None
+            except sqlite3.OperationalError:  # busy or not to be opened: do without, and do not wait for it again
+                self._given_up = True
             except sqlite3.DatabaseError:
                 self._discard()
         return self._connection

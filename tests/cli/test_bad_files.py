@@ -309,8 +309,10 @@ class TestDeep:
         Path("file").write_text("deep")
         monkeypatch.chdir(sandbox.root)
         error = sandbox.fails("add", "data", code=6, kind="bad-name")
-        assert len(error["message"]) < 10_000
-        assert nothing_tracked(sandbox)
+        assert "too long" in error["message"] or "longer than" in error["message"]
+        assert sandbox.git("ls-files") == ""
+        assert not (sandbox.root / "data.gitmlog").exists()
+        sandbox.run("rm", "-rf", "data", check=True)  # pytest cannot
 
     def test_many_long_folder_names(self, sandbox: Sandbox) -> None:
         path = "data/" + "/".join("x" * 255 for _ in range(10)) + "/file"
