@@ -13,6 +13,7 @@ from gitmlog.git.repository import GitRepo
 if TYPE_CHECKING:
     import git
 
+_HINT = "give a folder, https://…, ssh://… or user@host:path"
 _PROTOCOLS = "file:git:http:https:ssh"
 _NAME = re.compile(r"(?![0-9a-f]{4,40}$)[A-Za-z0-9_][A-Za-z0-9_./+#-]*")
 
@@ -25,7 +26,7 @@ def clone(url: str, target: Path, revision: str | None = None) -> GitRepo:
         UsageError: kind `bad-url`.
     """
     if url.startswith("-") or not url.isprintable():
-        raise UsageError(f"{url!r} is no repository", kind="bad-url")
+        raise UsageError(f"{url!r} is no repository", kind="bad-url", hint=_HINT)
     if revision is None or _NAME.fullmatch(revision):
         shallow = ["--depth=1", *([f"--branch={revision}"] if revision else [])]
         try:
@@ -49,7 +50,7 @@ def _clone(url: str, target: Path, more: list[str]) -> GitRepo:
         allowed = environment({"GIT_ALLOW_PROTOCOL": _PROTOCOLS})
         git.Repo.clone_from(url, target, env=allowed, multi_options=options, allow_unsafe_options=True).close()
     except git.exc.UnsafeProtocolError as error:
-        raise UsageError(f"{url!r} names a command, not a repository", kind="bad-url") from error
+        raise UsageError(f"{url!r} names a command, not a repository", kind="bad-url", hint=_HINT) from error
     except git.exc.GitCommandError as error:
         message = _without_password(f"{url} cannot be cloned: {_said(error)}")
         raise NotFoundError(message, kind="no-repository", hint="check the address: `git ls-remote` it") from error

@@ -204,11 +204,15 @@ def _leftovers(ws: Workspace) -> Iterator[Check]:
 
 def _state(ws: Workspace) -> Iterator[Check]:
     path = ws.git.gitdir / "gitmlog" / "state.db"
-    if path.exists():
+    if not path.exists():
+        return
+    try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             said = connection.execute("PRAGMA quick_check").fetchone()[0]
-        if said != "ok":
-            yield Check("state", "problem", f"{path}: {said}", f"delete it, it costs time only: rm {display(path)}")
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        yield Check("state", "warning", f"{path}: {said}", f"delete it, it costs time only: rm {display(path)}")
 
 
 def _metafiles(ws: Workspace) -> Iterator[Check]:

@@ -68,7 +68,7 @@ def foreign(
 ) -> Iterator[Foreign]:
     """Open another repository: a folder in place, a URL by a partial clone into a temporary folder.
 
-    Nothing is written into a folder that is opened in place: what its cache lacks is fetched into a temporary one.
+    What the cache of a folder that is opened in place lacks is fetched into a temporary one; a damaged object in it is set aside.
 
     Raises:
         NotFoundError: kinds `no-repository`, `no-revision`, `no-commit`.
