@@ -90,7 +90,7 @@ def test_remotes(box: Sandbox, tmp_path: Path) -> None:
 
 
 def test_a_damaged_state(box: Sandbox) -> None:
-    for name in ("state.db-wal", "state.db-shm"):
+    for name in ("state.db", "state.db-wal", "state.db-shm"):
         (box.root / ".git/gitmlog" / name).unlink(missing_ok=True)
     box.write(".git/gitmlog/state.db", b"not a database" * 100)
     assert doctor(box)["state"][0] == "warning"
