@@ -70,7 +70,7 @@ def points_of(command: list[str], cwd: Path, log: Path) -> list[Point]:
             continue
         thread, syscall, rest = match.groups()
         if syscall == "execve":
-            if '/git"' in rest and rest.rstrip().endswith("= 0"):
+            if '/git"' in rest and "= -1" not in rest:
                 children.add(thread)
                 seen = Counter({key: count for key, count in seen.items() if key[0] != thread})
             continue

@@ -6,6 +6,7 @@ evenly over all of them, each time in a fresh copy of the same repository.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -23,6 +24,9 @@ from helpers import (
     assert_store_whole,
     call,
     kill_at,
+    metafile_texts,
+    named_by,
+    objects_in,
     points_of,
     spread,
     status_of,
@@ -149,15 +153,17 @@ def cloned(files: dict[str, bytes], *paths: str) -> Callable[[Path], None]:
 
 def with_garbage(folder: Path) -> None:
     """Objects that nothing names any more, and that the remote holds, so that gc may take them."""
-    root = new(folder, {"big.bin": BIG[:99999], **FEW})
-    gitmlog(root, "add", "big.bin", "data")
+    root = new(folder, {"big.bin": BIG[:99999], **FEW, **{f"old/{name}": data for name, data in MANY.items()}})
+    gitmlog(root, "add", "big.bin", "data", "old")
     gitmlog(root, "push")
+    gitmlog(root, "rm", "old")
     write(root, {"big.bin": b"second"})
     gitmlog(root, "add", "big.bin")
     gitmlog(root, "push")
 
 
 BOTH = {"big.bin": BIG, **MANY}
+LEFT = {"big.bin": b"second", **FEW}
 SCENARIOS = {
     "add-file": Scenario(fresh({"big.bin": BIG}), ["add", "big.bin"], {"big.bin": BIG}, {"big.bin": BIG}, 14),
     "add-directory": Scenario(fresh(MANY), ["add", "data"], MANY, MANY, 14),
@@ -176,9 +182,8 @@ SCENARIOS = {
     "checkout-changed-directory": Scenario(older(MANY, MANY_2, "data"), ["checkout"], MANY_2, MANY),
     "push": Scenario(committed(BOTH, "big.bin", "data"), ["push"], BOTH, BOTH, 12),
     "pull": Scenario(cloned(BOTH, "big.bin", "data"), ["pull"], {}, BOTH, 14),
-    "gc": Scenario(
-        with_garbage, ["gc", "--force"], {"big.bin": b"second", **FEW}, {"big.bin": b"second", **FEW}, 10
-    ),
+    "gc": Scenario(with_garbage, ["gc", "--prune"], LEFT, LEFT),
+    "gc-delete": Scenario(with_garbage, ["gc", "--prune", "--grace", "0"], LEFT, LEFT),
     "mv": Scenario(
         committed(FEW, "data"), ["mv", "data", "moved"], FEW, {name.replace("data", "moved"): data for name, data in FEW.items()},
         8, finished=3,
@@ -243,6 +248,9 @@ class Sweep:
         assert_no_traces(self.root)
         now = status_of(self.root)
         assert now.is_clean, now
+        if self.scenario.command[0] == "gc":
+            stored = {oid for oid, _ in objects_in(self.root / ".git/gitmlog/cache")}
+            assert stored == named_by(metafile_texts(self.root), self.root / ".git/gitmlog/cache")
         if self.scenario.command[0] == "push":
             assert not [item for item in now.paths if item.conditions], now
 
@@ -270,6 +278,30 @@ def test_kill_anywhere(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["add-file", "pull"])
 def test_kill_sample(name: str, tmp_path: Path) -> None:
     sweep(name, tmp_path, 4)
+
+
+@pytest.mark.long
+def test_kill_of_the_git_that_stages(tmp_path: Path) -> None:
+    """git is killed, gitmlog is not: a clear error, and the same command run again succeeds."""
+    swept = Sweep(SCENARIOS["add-file"], tmp_path)
+    points = [point for point in swept.points if point.child]
+    assert points, "git was not seen"
+    for point in points:
+        assert swept.run(point), str(point)
+
+
+def test_git_outlives_a_killed_gitmlog(tmp_path: Path) -> None:
+    """The child goes on when its parent is dead: it works on a copy of the index that nobody will ever rename."""
+    swept = Sweep(SCENARIOS["add-file"], tmp_path)
+    git_path = shutil.which("git")
+    (swept.tools / "git").write_text(f'#!/bin/sh\nkill -9 $PPID\nexec {git_path} "$@"\n')
+    (swept.tools / "git").chmod(0o755)
+    swept.reset()
+    killed = call(swept.command, swept.root, PATH=f"{swept.tools}:{os.environ['PATH']}")
+    assert killed.returncode == -9
+    assert_named_is_whole(swept.root)
+    assert call(swept.command, swept.root).returncode == 0
+    swept.check_end()
 
 
 def test_the_sweep_is_wide() -> None:

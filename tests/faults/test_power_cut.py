@@ -267,6 +267,17 @@ def test_rm(disk: Disk, tmp_path: Path) -> None:
     check_after_cut(disk, tmp_path)
 
 
+def test_gc(disk: Disk, tmp_path: Path) -> None:
+    """What gc lets go is gone or not; what anything names is there."""
+    root = start(disk, {"m.bin": BIG, **MANY})
+    gitmlog(root, "add", "m.bin", "data")
+    (root / "m.bin").write_bytes(b"second")
+    gitmlog(root, "add", "m.bin")
+    os.sync()
+    gitmlog(root, "gc", "--prune", "--unpushed", "--grace", "0")
+    check_after_cut(disk, tmp_path, holds({"m.bin": b"second", **MANY}))
+
+
 def test_remote_add(disk: Disk, tmp_path: Path) -> None:
     root = start(disk, {})
     gitmlog(root, "remote", "add", "origin", str(disk.root / "remote"))
