@@ -191,7 +191,7 @@ def _add_one(ws: Workspace, target: _Target, options: AddOptions, progress: Prog
     if listing is None:
         raise NotFoundError(f"there is no {display(target.path)}", kind="no-path")
     same = old is not None and not target.below and not options.rehash and is_unchanged(ws, target.path, old.oid, listing)
-    if old is not None and same and ws.cache.has(old.oid):
+    if old is not None and same and not options.link and ws.cache.has(old.oid):
         return _metafile(target.path, old, old.facts, options)
     facts = _store(ws, target, old, listing, options, progress)
     target.oid = facts.blake3
