@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gitmlog.core.digest import ObjectId
+from gitmlog.core.digest import ObjectId, hash_bytes
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.paths import METAFILE_SUFFIX, metafile_of
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import format_metafile
+from gitmlog.metafile.tree import format_tree
 from gitmlog.ops.content import is_unchanged, list_path, read_content, wanted_entries
 from gitmlog.ops.select import Selection, select
 from gitmlog.repo.remotes import choose_remote, remote_spec
@@ -116,7 +117,7 @@ def _compare(
             conditions.append("modified")
     if not cached:
         conditions.append("not-cached")
-    if pushed is not None and metafile.oid not in pushed:
+    if pushed is not None and cached and metafile.oid not in pushed:
         conditions.append("not-pushed")
     detail = _stale(path, metafile, text)
     if detail:
@@ -141,8 +142,9 @@ def _differences(
     now = content.entries
     if not metafile.is_directory or ws.cache.has(metafile.oid):
         wanted = wanted_entries(ws.cache, metafile)
-    else:
-        return (), (), ()
+    else:  # the tree itself is not here: its id alone tells whether the directory still is what it lists
+        same = hash_bytes(format_tree(now.values())) == metafile.oid and not listing.odd
+        return (), (), () if same else ("",)
     ws.state.record(path, content.rows, content.observed or time.time_ns(), whole=metafile.oid if now == wanted else None)
     added = (*(name for name in now if name not in wanted), *listing.odd)
     removed = (name for name in wanted if name not in now)

@@ -168,3 +168,15 @@ def test_a_read_only_command_needs_no_remote(sandbox: Sandbox) -> None:
     assert json.loads(sandbox.ok("status", "--json"))["remote"] is None
     done = sandbox.gitmlog("push", "--json")
     assert (done.code, json.loads(done.err)["error"]["kind"]) == (3, "no-remote")
+
+
+def test_a_directory_whose_tree_is_not_here_is_still_compared(team: Team) -> None:
+    team.publish()
+    bob = team.clone()
+    bob.ok("pull")
+    bob.run("rm", "-rf", str(bob.root / ".git/gitmlog"), check=True)
+    found = {item["path"]: item["conditions"] for item in json.loads(bob.ok("status", "--json"))["paths"]}
+    assert found == {"data": ["not-cached"], "m.bin": ["not-cached"]}
+    bob.write("data/img_000.png", "edited")
+    found = {item["path"]: item["conditions"] for item in json.loads(bob.ok("status", "--json"))["paths"]}
+    assert found["data"] == ["modified", "not-cached"]

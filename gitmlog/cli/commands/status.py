@@ -36,7 +36,7 @@ def command(app: App, paths: tuple[str, ...], rehash: bool, exit_code: bool, as_
     \b
     modified     the file is not what its metafile says
     missing      the file is not in the working tree
-    not-cached   its bytes are not in the cache
+    not-cached   its bytes (of a directory: its tree; gitmlog verify looks at every file) are not in the cache
     not-pushed   no push from here, and no fetch, has seen its bytes on the remote
     stale        the metafile's own text is out of date (after git mv, or a merge by hand)
     unstaged     git's index has another metafile, or none
