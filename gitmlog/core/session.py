@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _OWNER = "owner"
@@ -40,7 +40,7 @@ def session(parent: Path) -> Iterator[Session]:
     try:
         yield Session(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         os.close(fd)
 
 
@@ -57,6 +57,18 @@ def _own_folder(parent: Path) -> tuple[Path, int]:
         if os.fstat(fd).st_nlink:
             return folder, fd
         os.close(fd)  # another process took it for a dead one's, and removed it
+
+
+def _remove(folder: Path) -> None:
+    """The owner file goes last: whoever is killed on the way leaves a folder that says that it is abandoned."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name != _OWNER:
+                with suppress(OSError):
+                    os.unlink(entry.path)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def clean_sessions(parent: Path) -> int:
@@ -83,7 +95,7 @@ def _remove_if_stale(folder: Path) -> bool:
         return _remove_ownerless(folder)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     except BlockingIOError:
         return False
     finally:
