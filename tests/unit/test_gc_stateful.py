@@ -87,7 +87,7 @@ class Repository(RuleBasedStateMachine):
         old = self.branch
         target = sorted(set(self.branches) - {old})[which % (len(self.branches) - 1)]
         self.git("checkout", "-q", "-f", target)
-        self.git("clean", "-q", "-f")
+        self.git("clean", "-q", "-f", "-d")
         self.git("branch", "-q", "-D", old)
         del self.branches[old], self.history[old]
         self.branch, self.now = target, dict(self.branches[target])
@@ -98,6 +98,7 @@ class Repository(RuleBasedStateMachine):
     def stash(self) -> None:
         self.git("add", "-A")
         self.git("stash", "-q")
+        self.git("clean", "-q", "-f", "-d")  # .gitignore went into the stash, so `git add -A` would commit the bytes themselves
         self.stashes.append(set().union(*self.now.values()))
         self.now = dict(self.branches[self.branch])
         (self.root / ".git/ORIG_HEAD").unlink(missing_ok=True)
