@@ -22,7 +22,7 @@ from gitmlog.core.session import session
 from gitmlog.git.plumbing import run_git
 from gitmlog.ops.sync import connect
 from gitmlog.repo.config import load_config, read_layer
-from gitmlog.repo.remotes import is_trusted
+from gitmlog.repo.remotes import default_remote, is_first, is_trusted
 from gitmlog.repo.workspace import Workspace
 from gitmlog.store.ingest import clone
 
@@ -258,12 +258,21 @@ def _hidden_metafiles(ws: Workspace) -> list[str]:
 
 
 def _remotes(ws: Workspace, ask: bool, progress: Progress) -> Iterator[Check]:
-    for name in ws.config.remotes():
+    default = default_remote(ws.config)
+    for name in sorted(ws.config.remotes(), key=lambda name: name != default):
         if is_trusted(ws.config, name, ws.trust_file) is False:
             hint = f"look at the change: git log -p -- .gitmlog/config.toml; then: gitmlog remote trust {name}"
             yield Check(f"remote {name}", "problem", "its committed address changed", hint)
+        elif ask and not _is_accepted(ws, name):
+            hint = f"look at it: git log -p -- .gitmlog/config.toml; then: gitmlog remote trust {name}"
+            yield Check(f"remote {name}", "warning", "somebody committed it, and it was not used here before: not asked", hint)
         elif ask:
             yield from _run(f"remote {name}", lambda name=name: [_answers(ws, name, progress)])  # type: ignore[misc]
+
+
+def _is_accepted(ws: Workspace, name: str) -> bool:
+    """Nobody named this remote: credentials go only where they went before, or to the default of a fresh clone."""
+    return is_trusted(ws.config, name, ws.trust_file) is not None or is_first(ws.config, name, ws.trust_file)
 
 
 def _answers(ws: Workspace, name: str, progress: Progress) -> Check:

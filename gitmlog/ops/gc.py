@@ -23,6 +23,7 @@ from gitmlog.ops.reach import Reach, find_reachable, is_tree
 from gitmlog.ops.sync import connect
 from gitmlog.remote.base import Remote
 from gitmlog.remote.urls import parse_url
+from gitmlog.repo.remotes import check_trust, default_remote
 from gitmlog.repo.workspace import Workspace
 
 _DAY = 86400.0
@@ -219,9 +220,12 @@ def _fetch_trees(ws: Workspace, plan: _Plan, repos: list[GitRepo], progress: Pro
 
 
 def _remotes(ws: Workspace, notes: list[str]) -> list[Remote]:
+    """Nobody named them: of those that a commit brought, only what was used before is asked, or else the default."""
     found = []
-    for name in ws.config.remotes():
+    default = default_remote(ws.config)
+    for name in sorted(ws.config.remotes(), key=lambda name: name != default):
         try:
+            check_trust(ws.config, name, ws.trust_file, explicit=False)
             remote = connect(ws, name)
             if not _is_own_cache(ws, remote):
                 found.append(remote)

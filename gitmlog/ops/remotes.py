@@ -13,7 +13,7 @@ from gitmlog.core.paths import display
 from gitmlog.ops.settings import Kept, change_shared, layers_with, remote_url, shadowed_by
 from gitmlog.remote.urls import check_endpoint, parse_url
 from gitmlog.repo.config import read_layer, remove_remote, write_setting
-from gitmlog.repo.remotes import choose_remote, is_trusted, trust_remote
+from gitmlog.repo.remotes import default_remote, is_trusted, trust_remote
 from gitmlog.repo.schema import REMOTE_NAME, Layer, Value
 from gitmlog.repo.workspace import Workspace
 
@@ -70,10 +70,7 @@ class Changed:
 
 def list_remotes(ws: Workspace) -> list[RemoteInfo]:
     """All configured remotes, sorted by name. Raises ConfigError."""
-    try:
-        default = choose_remote(ws.config, None)
-    except NotFoundError:
-        default = ""
+    default = default_remote(ws.config)
     return [_info(ws, name, name == default) for name in ws.config.remotes()]
 
 

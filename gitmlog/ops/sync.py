@@ -74,7 +74,7 @@ class Needed:
 def connect(ws: Workspace, name: str | None) -> Remote:
     """Open the remote to use. Raises NotFoundError, RefusedError (`remote-changed`), RemoteError."""
     chosen = choose_remote(ws.config, name)
-    check_trust(ws.config, chosen, ws.trust_file)
+    check_trust(ws.config, chosen, ws.trust_file, explicit=name is not None)
     return open_remote(remote_spec(ws.config, chosen))
 
 

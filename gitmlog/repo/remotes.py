@@ -10,11 +10,12 @@ from gitmlog.remote.base import RemoteSpec
 from gitmlog.repo.config import Config
 from gitmlog.repo.schema import REMOTE_KEYS, Value
 
+ORIGIN = "origin"
 _ADDRESS = ("url", "endpoint", "region")
 
 
 def choose_remote(config: Config, name: str | None) -> str:
-    """The name of the remote to use: the one asked for, `core.remote`, or the only one.
+    """The name of the remote to use: the one asked for, `core.remote`, the only one, or the one called `origin`.
 
     Raises:
         NotFoundError: kinds `no-remote`, `which-remote`.
@@ -26,13 +27,21 @@ def choose_remote(config: Config, name: str | None) -> str:
             hint = f"there are: {', '.join(names)}" if names else f"gitmlog remote add {wanted} URL"
             raise NotFoundError(f"there is no remote {wanted!r}", kind="no-remote", hint=hint)
         return str(wanted)
-    if len(names) == 1:
-        return names[0]
+    if len(names) == 1 or ORIGIN in names:
+        return names[0] if len(names) == 1 else ORIGIN
     if not names:
         hint = "gitmlog remote add origin URL (a folder, s3://, gs://, az://, ssh://: `gitmlog help remotes`)"
         raise NotFoundError("no remote is configured", kind="no-remote", hint=hint)
     hint = "choose one: `gitmlog remote default NAME`, or `--remote NAME`"
     raise NotFoundError(f"there are {len(names)} remotes ({', '.join(names)}) and no default", kind="which-remote", hint=hint)
+
+
+def default_remote(config: Config) -> str | None:
+    """The name of the remote that is used when none is named, or None."""
+    try:
+        return choose_remote(config, None)
+    except NotFoundError:
+        return None
 
 
 def remote_spec(config: Config, name: str) -> RemoteSpec:
@@ -47,39 +56,53 @@ def remote_spec(config: Config, name: str) -> RemoteSpec:
     return RemoteSpec(name, url, {key: value for key, value in options.items() if isinstance(value, str | int)})
 
 
-def check_trust(config: Config, name: str, trust_file: Path) -> None:
+def check_trust(config: Config, name: str, trust_file: Path, *, explicit: bool = True) -> None:
     """Refuse a committed address that is not the one that this clone used before; remember the first one.
+
+    `explicit` says that somebody named this remote. One that a commit brought is not used unasked where another is trusted:
+    whoever can commit could else send the team's bytes elsewhere by adding a remote and making it the default.
 
     Raises:
         RefusedError: kind `remote-changed`, with old and new.
     """
-    now = _committed_address(config, name)
-    trusted = _read(trust_file)
-    if not now or trusted.get(name) == now:
+    now, trusted = _committed_address(config, name), _read(trust_file)
+    if not now or _known(config, name, trusted) == now:
         return
-    if name not in trusted:
-        trust_remote(config, name, trust_file)
-        return
-    raise RefusedError(
-        f"the committed address of remote {name!r} changed from {_words(trusted[name])} to {_words(now)}: nothing was sent there",
-        kind="remote-changed",
-        hint=f"see who changed it: `git log -p -- .gitmlog/config.toml`; to accept it here: `gitmlog remote trust {name}`",
-    )
+    look = "`git log -p -- .gitmlog/config.toml`"
+    if name in trusted or "url" not in now:
+        before = _words(_known(config, name, trusted))
+        raise RefusedError(
+            f"the committed address of remote {name!r} changed from {before} to {_words(now)}: it was not used",
+            kind="remote-changed",
+            hint=f"see who changed it: {look}; to accept it here: `gitmlog remote trust {name}`",
+        )
+    if not (explicit or _is_own_default(config, name)) and (others := _others(config, name, trusted)):
+        raise RefusedError(
+            f"the committed remote {name!r} ({_words(now)}) is new here, where {', '.join(others)} was used: it was not used",
+            kind="remote-changed",
+            hint=f"see who added it: {look}; to accept it here: `gitmlog remote trust {name}`, or name it: --remote {name}",
+        )
+    trust_remote(config, name, trust_file)
 
 
 def is_trusted(config: Config, name: str, trust_file: Path) -> bool | None:
     """Whether the committed address of a remote is the one accepted here; None when none was asked about yet."""
     now, trusted = _committed_address(config, name), _read(trust_file)
-    if not now:
+    if not now or _known(config, name, trusted) == now:
         return True
-    return trusted[name] == now if name in trusted else None
+    return False if name in trusted or "url" not in now else None
+
+
+def is_first(config: Config, name: str, trust_file: Path) -> bool:
+    """Whether no other remote was used here yet, or given to this clone."""
+    return not _others(config, name, _read(trust_file))
 
 
 def trust_remote(config: Config, name: str, trust_file: Path) -> None:
     """Accept the committed address of a remote on this machine."""
     trusted = _read(trust_file)
-    address = _committed_address(config, name)
-    if address:
+    hidden = {key: value for key, value in trusted.get(name, {}).items() if _is_private(config, name, key)}
+    if address := hidden | _committed_address(config, name):
         trusted[name] = address
     else:
         trusted.pop(name, None)
@@ -87,8 +110,30 @@ def trust_remote(config: Config, name: str, trust_file: Path) -> None:
 
 
 def _committed_address(config: Config, name: str) -> dict[str, str]:
+    """What of the address in force was committed: what this clone or this user set instead needs no trust."""
     options = config.remote_options(name)
     return {key: str(options[key][0]) for key in _ADDRESS if key in options and options[key][1] == "shared"}
+
+
+def _known(config: Config, name: str, trusted: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The address that was accepted, without what is set privately now."""
+    return {key: value for key, value in trusted.get(name, {}).items() if not _is_private(config, name, key)}
+
+
+def _is_private(config: Config, name: str, key: str) -> bool:
+    found = config.find(f"remote.{name}.{key}")
+    return found is not None and found[1] != "shared"
+
+
+def _is_own_default(config: Config, name: str) -> bool:
+    found = config.find("core.remote")
+    return found is not None and found[0] == name and found[1] != "shared"
+
+
+def _others(config: Config, name: str, trusted: dict[str, dict[str, str]]) -> list[str]:
+    """The remotes that this clone used, or was given, before."""
+    own = {key.split(".")[1] for key in config.layers.get("local", {}) if key.startswith("remote.") and key.endswith(".url")}
+    return sorted((own | trusted.keys()) - {name})
 
 
 def _words(address: dict[str, str]) -> str:

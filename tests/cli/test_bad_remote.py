@@ -179,3 +179,73 @@ class TestChangedBySomebody:
     def test_damaged_memory_of_trust(self, changed: Sandbox) -> None:
         (changed.root / ".git/gitmlog/trust.toml").write_bytes(b"\xff garbage")
         changed.fails("push", code=1, kind="bad-config")
+
+    def test_a_private_url_overrides_and_needs_no_trust(self, changed: Sandbox, tmp_path: Path) -> None:
+        assert changed.here("config", "remote.origin.url", str(tmp_path / "mine")).code == 0
+        assert changed.here("push").code == 0
+        assert (tmp_path / "mine/gitmlog-remote.toml").exists()
+        assert changed.here("config", "--unset", "remote.origin.url").code == 0
+        assert "was not used" in changed.fails("push", code=6, kind="remote-changed")["message"]
+
+    def test_a_committed_endpoint_beside_a_private_url(self, tracked: Sandbox, tmp_path: Path) -> None:
+        """It would take the bytes and the credentials of a remote that nobody committed elsewhere."""
+        set_remotes(tracked, mine="s3://bucket")
+        tracked.write(".gitmlog/config.toml", 'version = 1\n[remote.mine]\nendpoint = "http://127.0.0.1:9"\n')
+        for named in ((), ("--remote", "mine")):
+            tracked.fails("push", *named, code=6, kind="remote-changed")
+        assert tracked.here("config", "remote.mine.endpoint", "http://127.0.0.1:8").code == 0
+        assert tracked.fails("push", code=1, kind="remote-auth")
+
+
+class TestAddedBySomebody:
+    @pytest.fixture
+    def added(self, tracked: Sandbox, tmp_path: Path) -> Sandbox:
+        """Somebody's commit adds a remote and makes it the default."""
+        assert tracked.here("remote", "add", "origin", str(tmp_path / "remote")).code == 0
+        config = tracked.root / ".gitmlog/config.toml"
+        config.write_text(config.read_text() + f'[core]\nremote = "fast"\n[remote.fast]\nurl = "{tmp_path}/evil"\n')
+        tracked.commit("faster")
+        return tracked
+
+    @pytest.mark.parametrize("command", TRANSFERS)
+    def test_not_used_unasked(self, added: Sandbox, command: str, tmp_path: Path) -> None:
+        error = added.fails(command, code=6, kind="remote-changed")
+        assert str(tmp_path / "evil") in error["message"]
+        assert "gitmlog remote trust fast" in error["hint"] and "--remote fast" in error["hint"]
+        assert not (tmp_path / "evil").exists()
+
+    @pytest.mark.parametrize(
+        "accept", [("remote", "trust", "fast"), ("push", "--remote", "fast"), ("remote", "default", "fast", "--local")]
+    )
+    def test_accepted_by_name(self, added: Sandbox, accept: tuple[str, ...], tmp_path: Path) -> None:
+        assert added.here(*accept).code == 0
+        assert added.here("push").code == 0
+        assert (tmp_path / "evil/gitmlog-remote.toml").exists()
+
+    def test_gc_and_doctor_do_not_name_it(self, added: Sandbox) -> None:
+        added.write("m", "version two")
+        assert added.here("add", "m").code == 0
+        added.write("m", "version three")
+        assert added.here("add", "m").code == 0
+        assert "remote fast was not asked" in added.here("gc").err
+        assert "warning  remote fast" in added.here("doctor", "--remote").out
+        added.fails("push", code=6, kind="remote-changed")
+
+    def test_a_fresh_clone_uses_the_default(self, added: Sandbox, tmp_path: Path) -> None:
+        added.git("clone", "-q", str(added.root), str(tmp_path / "fresh"))
+        assert Sandbox(tmp_path / "fresh").here("push", "--all").code in (0, 5)
+
+    def test_where_a_remote_is_this_clones_own(self, tracked: Sandbox, tmp_path: Path) -> None:
+        set_remotes(tracked, mine=tmp_path / "mine")
+        assert tracked.here("push").code == 0
+        tracked.write(".gitmlog/config.toml", f'version = 1\n[remote.origin]\nurl = "{tmp_path}/evil"\n')
+        tracked.write("m", "other")
+        assert tracked.here("add", "m").code == 0
+        tracked.fails("push", code=6, kind="remote-changed")
+
+
+def test_without_a_default_it_is_origin(tracked: Sandbox, tmp_path: Path) -> None:
+    set_remotes(tracked, one=tmp_path / "one", origin=tmp_path / "two")
+    assert tracked.here("push").code == 0
+    assert (tmp_path / "two/gitmlog-remote.toml").exists()
+    assert not (tmp_path / "one").exists()
