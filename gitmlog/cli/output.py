@@ -102,6 +102,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def there(count: int) -> str:
+    """ "1 was", "2 were"."""
+    return f"{count:,} {'was' if count == 1 else 'were'}"
+
+
 class Reporter:
     """Progress on stderr; work that is done within half a second is not worth a line."""
 

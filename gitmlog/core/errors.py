@@ -23,6 +23,10 @@ class GitmlogError(Exception):
         self.hint = hint
         self.kind = kind or self.default_kind
 
+    def __str__(self) -> str:
+        """What happened, and what to do next."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class UsageError(GitmlogError):
     """The call itself is wrong: arguments that do not fit."""

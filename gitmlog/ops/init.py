@@ -24,9 +24,10 @@ def init(ws: Workspace) -> Initialised:
     Raises:
         ConfigError, StorageError.
     """
-    created = not ws.home.exists()
+    mark = ws.home / "initialised"  # other commands make the folders too
+    created = not mark.exists()
     with storage_errors("initialising"):
         ws.cache.objects.mkdir(parents=True, exist_ok=True)
         with ws.changing():
-            pass
+            mark.touch()
     return Initialised(ws.root, ws.cache.root, created)

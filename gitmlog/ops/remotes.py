@@ -60,11 +60,22 @@ class NewRemote:
 
 @dataclass(frozen=True)
 class Changed:
-    """What became of a change of the configuration, and what the user should know about it."""
+    """What became of a change of the configuration, and what the user should know about it.
+
+    Attributes:
+        name: of the remote.
+        kept: where the change is now.
+        url: as it is kept.
+        commit: the id and the subject of the commit that was made, or "".
+        made_absolute: whether the URL was a path that was written relative to a folder.
+        notes: what to take care of.
+    """
 
     name: str
     kept: Kept
     url: str = ""
+    commit: str = ""
+    made_absolute: bool = False
     notes: tuple[str, ...] = field(default=())
 
 
@@ -101,9 +112,11 @@ def add_remote(ws: Workspace, name: str, new: NewRemote, base: Path) -> Changed:
         for key, value in values.items():
             write_setting(path, layer, key, value)
 
-    kept = _change(ws, edit, f"gitmlog: remote {name}", local=new.local, commit=new.commit)
+    message = f"gitmlog: remote {name}"
+    kept = _change(ws, edit, message, local=new.local, commit=new.commit)
     trust_remote(ws.config, name, ws.trust_file)
-    return Changed(name, kept, str(values[f"remote.{name}.url"]), notes)
+    url = str(values[f"remote.{name}.url"])
+    return Changed(name, kept, url, _commit(ws, kept, message), url != new.url, notes)
 
 
 def _values(name: str, new: NewRemote, base: Path) -> dict[str, Value]:
@@ -139,6 +152,10 @@ def _change(ws: Workspace, edit: Callable[[Path], object], message: str, *, loca
     return "private"
 
 
+def _commit(ws: Workspace, kept: Kept, message: str) -> str:
+    return f"{str(ws.git.resolve('HEAD').id)[:7]}: {message}" if kept == "committed" else ""
+
+
 def drop_remote(ws: Workspace, name: str, *, commit: bool = True) -> Changed:
     """Forget a remote, wherever it is configured for this repository. What lies there stays there.
 
@@ -149,16 +166,17 @@ def drop_remote(ws: Workspace, name: str, *, commit: bool = True) -> Changed:
     _check_known(ws, name)
     layers = layers_with(ws, f"remote.{name}.")
     kept: Kept = "private"
+    message = f"gitmlog: no remote {name}"
     if "local" in layers or _default_in(ws, "local") == name:
         _change(ws, lambda path: _remove(path, "local", name), "", local=True, commit=False)
     if "shared" in layers or _default_in(ws, "shared") == name:
-        kept = _change(ws, lambda path: _remove(path, "shared", name), f"gitmlog: no remote {name}", local=False, commit=commit)
+        kept = _change(ws, lambda path: _remove(path, "shared", name), message, local=False, commit=commit)
     trust_remote(ws.config, name, ws.trust_file)
     if name in ws.config.remotes():
         file = display(ws.config_files["user"])
         hint = f"take it out of {file}"
         raise RefusedError(f"the remote {name!r} is set in your own configuration", kind="user-config", hint=hint)
-    return Changed(name, kept)
+    return Changed(name, kept, commit=_commit(ws, kept, message))
 
 
 def _default_in(ws: Workspace, layer: Layer) -> Value | None:
@@ -179,16 +197,11 @@ def set_default(ws: Workspace, name: str, *, local: bool = False, commit: bool =
     _check_known(ws, name)
     private = local or ws.config.remote_options(name)["url"][1] != "shared"
     layer: Layer = "local" if private else "shared"
-    kept = _change(
-        ws,
-        lambda path: write_setting(path, layer, "core.remote", name),
-        f"gitmlog: default remote {name}",
-        local=private,
-        commit=commit,
-    )
+    message = f"gitmlog: default remote {name}"
+    kept = _change(ws, lambda path: write_setting(path, layer, "core.remote", name), message, local=private, commit=commit)
     winner = shadowed_by(ws, "core.remote", layer)
     notes = (f"core.remote in your {winner} configuration still wins: gitmlog config --{winner} --unset core.remote",)
-    return Changed(name, kept, notes=notes if winner else ())
+    return Changed(name, kept, commit=_commit(ws, kept, message), notes=notes if winner else ())
 
 
 def accept(ws: Workspace, name: str) -> RemoteInfo:

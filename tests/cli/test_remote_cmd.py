@@ -41,7 +41,8 @@ def test_add_commits_that_file_alone(begun: Sandbox, tmp_path: Path) -> None:
     begun.write("staged", "x")
     begun.git("add", "staged")
     said = begun.ok("remote", "add", "origin", "../store")
-    assert "committed .gitmlog/config.toml" in said
+    assert f"committed as {begun.git('rev-parse', '--short=7', 'HEAD').strip()}: gitmlog: remote origin" in said
+    assert "absolute path was written" in said
     assert begun.git("show", "--name-only", "--format=%s", "HEAD").split() == ["gitmlog:", "remote", "origin", CONFIG]
     assert begun.git("diff", "--cached", "--name-only").split() == ["staged"]
     assert remotes(begun) == [
@@ -170,3 +171,34 @@ def test_a_link_leads_nowhere(begun: Sandbox, tmp_path: Path) -> None:
 def test_outside_a_repository(tmp_path: Path, make_sandbox: Callable[[str], Sandbox]) -> None:
     assert Sandbox(tmp_path).gitmlog("remote", "list").code == 3
     assert "no remote" in make_sandbox("bare-of-remotes").ok("remote", "list")
+
+
+def test_words_that_git_has(begun: Sandbox) -> None:
+    assert "no remote" in begun.here("remote").out
+    assert begun.here("remote", "add", "b", "s3://b").code == 0
+    assert begun.here("remote").out == begun.here("remote", "-v").out == begun.here("remote", "list").out != ""
+    done = begun.here("remote", "set-url", "b", "s3://c")
+    assert done.code == 2 and "gitmlog config --shared remote.NAME.url URL" in done.err
+    assert "`gitmlog remote default`" in begun.here("remote", "defualt", "b").err
+    assert begun.here("remote", "rm", "b").code == 0
+    assert begun.here("-q", "remote").out == "no remote is configured: gitmlog remote add origin URL\n"
+
+
+def test_what_push_and_fetch_say(begun: Sandbox, tmp_path: Path) -> None:
+    assert begun.here("remote", "add", "origin", str(tmp_path / "store"), "--local").out.endswith("nothing was committed\n")
+    assert begun.here("push").out == "nothing to send: nothing is tracked\n"
+    for name in ("a", "b"):
+        begun.write(name, name)
+        assert begun.here("add", name).code == 0
+        said = begun.here("push").out
+    assert said == "sent 1 object (1 B) to origin; 1 was there already\n"
+    assert begun.here("push").out == "everything is on origin already (2 objects)\n"
+    assert begun.here("fetch").out == "everything is in the cache already (2 objects)\n"
+
+
+def test_init_says_whether_it_ran_before(make_sandbox: Callable[[str], Sandbox]) -> None:
+    box = make_sandbox("other")
+    box.write("m", "1")
+    assert box.here("add", "m").code == 0
+    assert box.here("init").out.startswith("ready: ")
+    assert box.here("init").out.startswith("ready (as before): ")

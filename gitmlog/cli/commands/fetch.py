@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitmlog.cli.options import all_option, jobs_option, json_option, pass_app, paths_argument, remote_option, rev_option
-from gitmlog.cli.output import App, echo_json, human_size, plural
+from gitmlog.cli.output import App, echo_json, human_size, plural, there
 
 
 @click.command("fetch")
@@ -35,6 +35,10 @@ def command(
     if as_json:
         echo_json(report)
         return
-    app.say(
-        f"fetched {plural(report.sent, 'object')} ({human_size(report.bytes)}) from {report.remote}; {report.present:,} were here"
-    )
+    if not report.sent and not report.present:
+        app.say("nothing to fetch: nothing is tracked")
+    elif report.sent:
+        fetched = f"fetched {plural(report.sent, 'object')} ({human_size(report.bytes)}) from {report.remote}"
+        app.say(fetched + (f"; {there(report.present)} here already" if report.present else ""))
+    else:
+        app.say(f"everything is in the cache already ({plural(report.present, 'object')})")

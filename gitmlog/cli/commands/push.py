@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitmlog.cli.options import all_option, jobs_option, json_option, pass_app, paths_argument, remote_option, rev_option
-from gitmlog.cli.output import App, echo_json, human_size, plural
+from gitmlog.cli.output import App, echo_json, human_size, plural, there
 
 
 @click.command("push")
@@ -22,7 +22,8 @@ def command(
     """Send objects to a remote: before `git push`, so that no metafile is published before its bytes.
 
     Without PATH: those of the working tree, of the index, and of every commit of this branch that no git remote has yet. What
-    the remote has is not sent again; an interrupted push goes on where it was.
+    the remote has is not sent again; an interrupted push goes on file by file:
+    what was sent whole stays sent.
 
     \b
     Examples:
@@ -38,6 +39,10 @@ def command(
     if as_json:
         echo_json(report)
         return
-    app.say(
-        f"sent {plural(report.sent, 'object')} ({human_size(report.bytes)}) to {report.remote}; {report.present:,} were there"
-    )
+    if not report.sent and not report.present:
+        app.say("nothing to send: nothing is tracked")
+    elif report.sent:
+        sent = f"sent {plural(report.sent, 'object')} ({human_size(report.bytes)}) to {report.remote}"
+        app.say(sent + (f"; {there(report.present)} there already" if report.present else ""))
+    else:
+        app.say(f"everything is on {report.remote} already ({plural(report.present, 'object')})")

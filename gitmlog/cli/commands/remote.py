@@ -16,8 +16,37 @@ if TYPE_CHECKING:
 _no_commit = click.option("--no-commit", is_flag=True, help="Leave the change of .gitmlog/config.toml staged.")
 
 
-@click.group("remote")
-def command() -> None:
+_ALIASES = {"rm": "remove", "ls": "list"}
+_INSTEAD = {
+    "set-url": "gitmlog config --shared remote.NAME.url URL",
+    "get-url": "gitmlog config remote.NAME.url",
+    "show": "gitmlog remote list",
+    "update": "gitmlog fetch",
+}
+
+
+class RemoteGroup(click.Group):
+    """Knows git's words for the same things."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            from difflib import get_close_matches
+
+            near = [f"{ctx.command_path} {word}" for word in get_close_matches(name, self.commands, 1)]
+            more = f"did you mean `{_INSTEAD.get(name) or near[0]}`?" if name in _INSTEAD or near else "there are: "
+            listed = "" if more.endswith("?") else ", ".join(self.commands)
+            raise click.UsageError(f"there is no command 'remote {name}': {more}{listed}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group("remote", cls=RemoteGroup, invoke_without_command=True)
+@click.option("-v", "--verbose", is_flag=True, hidden=True, help="As in git; the URLs are always shown.")
+@click.pass_context
+def command(ctx: click.Context, verbose: bool) -> None:  # noqa: ARG001 - git's habit
     """Say where objects are kept for others: a folder, s3://, gs://, az://, ssh://, or (to read) https://.
 
     A remote is configured in .gitmlog/config.toml, which is committed: who clones the repository has it. Credentials never stand
@@ -25,9 +54,11 @@ def command() -> None:
 
     \b
     Examples:
+      gitmlog remote list                      also: gitmlog remote
       gitmlog remote add origin s3://models/demo
-      gitmlog remote list
     """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_)
 
 
 @command.command("add")
@@ -148,7 +179,7 @@ def list_(app: App, as_json: bool) -> None:
             remarks.append(f"address changed: gitmlog remote trust {info.name}")
         echo(f"{info.name}  {display(info.url)}  ({', '.join(remarks)})")
     if not found:
-        app.say("no remote is configured: gitmlog remote add origin URL")
+        echo("no remote is configured: gitmlog remote add origin URL")
 
 
 def _report(app: App, done: Changed, text: str, as_json: bool) -> None:
@@ -157,9 +188,12 @@ def _report(app: App, done: Changed, text: str, as_json: bool) -> None:
     if as_json:
         echo_json(done)
         return
+    app.say(text)
+    if done.made_absolute:
+        app.say("a folder of this machine: its absolute path was written")
     after = {
-        "committed": "committed .gitmlog/config.toml",
+        "committed": f"committed as {done.commit}",
         "staged": "staged .gitmlog/config.toml: git commit shares it",
-        "private": "in this clone only",
+        "private": "in this clone only: nothing was committed",
     }
-    app.say(f"{text}  ({after[done.kept]})")
+    app.say(after[done.kept])
