@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gitmlog.core.errors import GitError
 from gitmlog.core.paths import METAFILE_SUFFIX
 from gitmlog.git.plumbing import run_git
-from gitmlog.git.repository import GitRepo
+from gitmlog.git.repository import GitRepo, read_index
 
 if TYPE_CHECKING:
     import pygit2
@@ -41,17 +41,22 @@ def reachable_metafiles(repo: GitRepo) -> Iterator[tuple[str, bytes]]:
 
 def unpublished_metafiles(repo: GitRepo, revision: str = "HEAD") -> Iterator[tuple[str, bytes]]:
     """The texts of the metafiles in commits that `revision` has and no remote-tracking branch has, and in that revision."""
-    if repo.is_unborn and revision == "HEAD":
-        return
     import pygit2
 
+    names = [name for name in repo.handle.references if name.startswith("refs/remotes/")]
+    targets = [_peel(repo, name) for name in names]
+    return metafiles_since(repo, [str(target.id) for target in targets if isinstance(target, pygit2.Commit)], revision)
+
+
+def metafiles_since(repo: GitRepo, hidden: Iterable[str], revision: str = "HEAD") -> Iterator[tuple[str, bytes]]:
+    """The texts of the metafiles in `revision`, and in those of its ancestors that the commits `hidden` do not reach."""
+    if repo.is_unborn and revision == "HEAD":
+        return
     tip = repo.resolve(revision)
     walker = repo.handle.walk(tip.id)
-    for name in repo.handle.references:
-        if name.startswith("refs/remotes/"):
-            target = _peel(repo, name)
-            if isinstance(target, pygit2.Commit):
-                walker.hide(target.id)
+    for known in hidden:
+        if known in repo.handle:
+            walker.hide(known)
     walk = _Walk(repo)
     for commit in chain([tip], walker):
         yield from ((path, repo.blob(blob)) for path, blob in walk.tree(commit.tree_id, ""))
@@ -130,7 +135,7 @@ class _Walk:
     def _load(self, oid: pygit2.Oid) -> GitObject:
         """An object; git itself fetches what a partial clone lacks. Raises GitError, kind `damaged-repository`."""
         found: GitObject | None = self.repo.handle.get(oid)
-        if found is None:
+        if found is None and not self.repo.foreign:
             try:
                 run_git(self.repo.gitdir, self.repo.worktree, ["cat-file", "-e", str(oid)])
             except GitError as error:
@@ -177,11 +182,9 @@ def _worktree_dirs(repo: GitRepo) -> list[Path]:
 
 def _in_indexes(repo: GitRepo) -> Iterator[tuple[str, pygit2.Oid]]:
     """The metafiles in the indexes of all worktrees, with every side of a conflict."""
-    import pygit2
-
     for folder in worktree_gitdirs(repo):
         if (folder / "index").exists():
-            for entry in pygit2.Index(folder / "index"):
+            for entry in read_index(folder / "index"):
                 if entry.path.endswith(METAFILE_SUFFIX):
                     yield entry.path, entry.id
 

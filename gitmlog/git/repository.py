@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gitmlog.core.errors import GitError, NotFoundError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _EXTENSIONS = ["partialclone", "worktreeconfig", "preciousobjects", "noop"]
 _UNDER_WAY = ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "sequencer")
 _MAX_METAFILE = (1 << 20) + 1
+_INDEX_FORMS = {
+    "link": ("is split", "join it: `git update-index --no-split-index`, and `git config core.splitIndex false`"),
+    "sdir": ("is sparse", "write it in full: `git sparse-checkout init --no-sparse-index`"),
+}
 
 
 class GitRepo:
@@ -27,38 +31,39 @@ class GitRepo:
         worktree: the top folder of the working tree.
         gitdir: the git directory of this worktree.
         commondir: the git directory that all worktrees share.
+        foreign: somebody else's, opened in place: its configuration may name commands, so git is never run on it.
     """
 
-    def __init__(self, handle: pygit2.Repository) -> None:
+    def __init__(self, handle: pygit2.Repository, *, foreign: bool = False) -> None:
         self.handle = handle
+        self.foreign = foreign
         self.worktree = Path(handle.workdir).resolve()
         self.gitdir = Path(handle.path).resolve()
         self.commondir = _common_dir(self.gitdir)
 
     @classmethod
-    def discover(cls, start: Path) -> GitRepo:
+    def discover(cls, start: Path, *, foreign: bool = False) -> GitRepo:
         """The repository that `start` lies in.
 
         Raises:
             NotFoundError: kind `no-repository`.
             GitError: kinds `bare-repository`, `unsafe-repository`, `unsupported-repository`.
         """
-        return cls(_open(start))
+        return cls(_open(start), foreign=foreign)
 
     @cached_property
     def index(self) -> pygit2.Index:
         """The index as it was when first asked for.
 
         Raises:
-            GitError: kind `damaged-index`.
+            GitError: kinds `damaged-index`, `unsupported-index`.
         """
         import pygit2
 
         try:
             index: pygit2.Index = self.handle.index
         except pygit2.GitError as error:
-            hint = f"make it anew from the last commit: rm {display(self.gitdir / 'index')} && git reset; no file is touched"
-            raise GitError(f"git's index is damaged: {error}", kind="damaged-index", hint=hint) from error
+            raise index_error(self.gitdir / "index", str(error)) from error
         return index
 
     @property
@@ -96,11 +101,20 @@ class GitRepo:
                 yield entry.path, self._blob(entry.id)
 
     def index_blob(self, path: str) -> bytes | None:
-        """What the index has at `path`."""
+        """All that the index has at `path`, or None."""
         try:
-            return self._blob(self.index[path].id)
+            return self.blob(self.index[path].id)
         except KeyError:
             return None
+
+    def conflict_metafiles(self, side: Literal["ours", "theirs"]) -> dict[str, bytes]:
+        """The metafiles that a merge left in conflict, as one side has them: path -> text."""
+        found = {}
+        for _, ours, theirs in self.index.conflicts or ():
+            entry = ours if side == "ours" else theirs
+            if entry is not None and entry.path.endswith(METAFILE_SUFFIX):
+                found[entry.path] = self._blob(entry.id)
+        return found
 
     def index_mode(self, path: str) -> int:
         """The mode that the index has at `path`, or 0."""
@@ -154,10 +168,12 @@ class GitRepo:
         return self.blob(entry.id) if entry.type_str == "blob" else None
 
     def blob(self, oid: pygit2.Oid) -> bytes:
-        """All bytes of a blob; git itself fetches what a partial clone lacks. Raises GitError."""
+        """All bytes of a blob; git itself fetches what a partial clone lacks, but never into a foreign one. Raises GitError."""
         try:
             return bytes(self.handle[oid].data)  # type: ignore[attr-defined]
-        except KeyError:
+        except KeyError as error:
+            if self.foreign:
+                raise lacks(self, oid) from error
             from gitmlog.git.plumbing import run_git
 
             return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])
@@ -179,6 +195,38 @@ class GitRepo:
     def worktree_names(self) -> list[str]:
         """The names of the linked worktrees."""
         return list(self.handle.list_worktrees())
+
+
+def lacks(repo: GitRepo, oid: pygit2.Oid) -> GitError:
+    """The error for an object of git's that a foreign repository does not have."""
+    hint = "a partial clone fetches it itself: run `git fsck` there, or name the address that it was cloned from"
+    return GitError(f"the repository at {display(repo.worktree)} does not have {oid}", kind="damaged-repository", hint=hint)
+
+
+def read_index(path: Path) -> pygit2.Index:
+    """The index file of any worktree. Raises GitError, kinds `damaged-index`, `unsupported-index`."""
+    import pygit2
+    from pygit2.ffi import ffi
+
+    index = pygit2.Index.__new__(pygit2.Index)
+    index._index = ffi.NULL  # or else its destructor complains when the constructor fails
+    try:
+        index.__init__(os.fspath(path))  # type: ignore[misc]
+    except pygit2.GitError as error:
+        raise index_error(path, str(error)) from error
+    return index
+
+
+def index_error(path: Path, said: str) -> GitError:
+    """What is the matter with an index file that libgit2 does not read."""
+    if "mandatory extension" not in said:
+        hint = f"make it anew from the last commit: rm {display(path)} && git reset; no file is touched"
+        return GitError(f"git's index is damaged: {said}", kind="damaged-index", hint=hint)
+    name = next((name for name in _INDEX_FORMS if f"'{name}'" in said), "")
+    form, hint = _INDEX_FORMS.get(name, ("has an extension", "switch off in git's configuration what needs it"))
+    return GitError(
+        f"git's index {display(path)} {form}, which gitmlog cannot read: {said}", kind="unsupported-index", hint=hint
+    )
 
 
 def _open(start: Path) -> pygit2.Repository:

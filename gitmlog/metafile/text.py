@@ -107,7 +107,11 @@ class _Reader:
 
     def _table(self) -> dict[str, Any]:
         if "\n<<<<<<<" in f"\n{self.text}":
-            self.fail("<<<<<<<", "a merge conflict is not resolved")
+            raise DataError(
+                f"{self.where} is in a merge conflict",
+                kind="bad-metafile",
+                hint="take a side: gitmlog checkout --ours PATH, or --theirs; or put the merged file there and gitmlog add it",
+            )
         try:
             return parse_toml(self.text)
         except TomlError as error:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.digest import ObjectId
-from gitmlog.core.errors import NotFoundError, RefusedError, UsageError
+from gitmlog.core.errors import DataError, NotFoundError, RefusedError, UsageError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.staging import stage
@@ -24,19 +24,22 @@ from gitmlog.ops.content import (
     Entries,
     check_links,
     check_listing,
+    hash_files,
     is_unchanged,
     known_rows,
     list_path,
     make_content,
+    nested_metafile,
     wanted_entries,
 )
+from gitmlog.ops.drift import behind_error, is_behind, never_here
 from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
 from gitmlog.ops.place import check_own
 from gitmlog.ops.relink import relink
 from gitmlog.repo.workspace import Workspace
 from gitmlog.store.adopt import adopt
-from gitmlog.store.cache import Writer
-from gitmlog.store.ingest import ingest, not_a_file
+from gitmlog.store.cache import Writer, corrupt_object
+from gitmlog.store.ingest import flush_young, ingest, not_a_file
 from gitmlog.store.state import Row, row_of
 from gitmlog.store.walk import Listing
 
@@ -69,12 +72,14 @@ class AddOptions:
         link: replace the working files by links of this kind into the cache (`hardlink`, `symlink`, `reflink`), or None.
         desc: a new description, or None to keep the one there is.
         type: a new type, or None to keep the one there is.
+        force: make an older version the new one, and take what is not here out of a directory.
     """
 
     rehash: bool = False
     link: str | None = None
     desc: str | None = None
     type: Type | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class _Target:
     below: str = ""
     content: Content = field(default_factory=Content)
     oid: ObjectId | None = None
+    kept: int = 0
 
 
 def add(
@@ -101,7 +107,7 @@ def add(
     Raises:
         NotFoundError: kinds `no-path`, `unreadable`.
         RefusedError: kinds `outside-repository`, `tracked-by-git`, `not-a-file`, `bad-name`, `link-outside`, `metafile-ignored`,
-            `nested-metafile`, `nested-repository`, `submodule`.
+            `nested-metafile`, `nested-repository`, `submodule`, `behind`.
         DataError: kind `changed-while-read`.
         StorageError: the disk is full or read-only; nothing was changed.
     """
@@ -162,7 +168,7 @@ def _check_kind(ws: Workspace, path: str) -> None:
         info = os.lstat(ws.root / path)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"there is no {display(path)}", kind="no-path", hint="check the name with `ls`") from None
-    if not stat.S_ISLNK(info.st_mode):
+    if not stat.S_ISLNK(info.st_mode) or os.readlink(ws.root / path).startswith(f"{ws.cache.objects}/"):
         return
     if (ws.root / path).resolve().is_relative_to(ws.root):
         hint = f"git keeps links itself: git add -- {display(path)}"
@@ -179,23 +185,52 @@ def _check_git(ws: Workspace, path: str) -> None:
     if int(entry.mode) == 0o160000:
         hint = f"work in it: cd {display(tracked[0])}, then gitmlog add there"
         raise RefusedError(f"{display(tracked[0])} is a submodule", kind="submodule", hint=hint)
+    nested = [name for name in tracked if name.endswith(METAFILE_SUFFIX) and name != metafile_of(path)]
+    if nested:
+        raise nested_metafile(nested[0])
     several = f" (and {len(tracked) - 1} more)" if len(tracked) > 1 else ""
     hint = f"git rm -r --cached --quiet -- {display(path)} && gitmlog add {display(path)}"
     raise RefusedError(f"git tracks {display(tracked[0])}{several} already", kind="tracked-by-git", hint=hint)
 
 
 def _add_one(ws: Workspace, target: _Target, options: AddOptions, progress: Progress) -> Metafile:
-    text = ws.metafile_text(target.path)
-    old = ws.metafile(target.path) if text is not None else None
+    old = _old_metafile(ws, target.path)
     listing = list_path(ws, f"{target.path}/{target.below}" if target.below else target.path)
-    if listing is None:
-        raise NotFoundError(f"there is no {display(target.path)}", kind="no-path")
-    same = old is not None and not target.below and not options.rehash and is_unchanged(ws, target.path, old.oid, listing)
-    if old is not None and same and not options.link and ws.cache.has(old.oid):
+    if listing is None and not target.below:
+        raise NotFoundError(f"there is no {display(target.path)}", kind="no-path", hint="check the name with `ls`")
+    listing = listing or Listing()
+    if (
+        old is not None
+        and not target.below
+        and not options.rehash
+        and not options.link
+        and _is_done(ws, target.path, old, listing)
+    ):
         return _metafile(target.path, old, old.facts, options)
     facts = _store(ws, target, old, listing, options, progress)
-    target.oid = facts.blake3
+    target.oid = facts.blake3 if not target.kept else None
+    if old is not None and not target.below and not options.force and is_behind(ws, target.path, old, facts.blake3):
+        raise behind_error(target.path)
     return _metafile(target.path, old, facts, options)
+
+
+def _old_metafile(ws: Workspace, path: str) -> Metafile | None:
+    """What the metafile says now; one that cannot be read (a merge conflict in it) is replaced by adding."""
+    if ws.metafile_text(path) is None:
+        return None
+    try:
+        return ws.metafile(path)
+    except DataError as error:
+        if error.kind != "bad-metafile":
+            raise
+    return None
+
+
+def _is_done(ws: Workspace, path: str, old: Metafile, listing: Listing) -> bool:
+    """Whether the state database and the cache show that there is nothing to add."""
+    if not is_unchanged(ws, path, old.oid, listing) or not ws.cache.has(old.oid):
+        return False
+    return not old.is_directory or {row.oid for row in ws.state.load(path).values()} <= set(ws.cache)
 
 
 def _metafile(path: str, old: Metafile | None, facts: FileFacts | DirectoryFacts, options: AddOptions) -> Metafile:
@@ -212,14 +247,15 @@ def _store(
     known = known_rows(ws, target.path, listing, rehash=options.rehash)
     check_listing(target.path, listing, known)
     check_links(ws, target.path, listing)
+    flush_young(ws.root / target.path, {name: info for name, info in listing.files.items() if name not in known})
     observed = time.time_ns()
-    with ws.cache.writing(replace=options.rehash) as writer:
+    with ws.cache.writing() as writer:
         rows = _ingest(ws, writer, target, listing, known, options, progress)
         target.content = make_content(ws.root / target.path, listing, rows, observed)
         for name in listing.links:
             writer.put(os.fsencode(os.readlink(ws.root / target.path / name)))
         writer.commit()
-        return _facts(ws, writer, target, old)
+        return _facts(ws, writer, target, old, options)
 
 
 def _whole_listing(target: _Target, listing: Listing) -> Listing:
@@ -249,6 +285,7 @@ def _ingest(
     options: AddOptions,
     progress: Progress,
 ) -> dict[str, Row]:
+    known |= _linked_rows(ws, target, listing, known)
     present = _present(ws, known)
     rows = {name: row for name, row in known.items() if row.oid in present}
     sizes = {name: info.st_size for name, info in listing.files.items() if name not in rows}
@@ -259,6 +296,16 @@ def _ingest(
     return rows
 
 
+def _linked_rows(ws: Workspace, target: _Target, listing: Listing, known: dict[str, Row]) -> dict[str, Row]:
+    """Working files that are links into the cache: hashed there, since somebody may have written through the link."""
+    names = [name for name in listing.objects if name not in known]
+    rows = hash_files(ws, target.path, listing, names, lambda _: None)
+    for name, row in rows.items():
+        if row.oid != listing.objects[name]:
+            raise corrupt_object(ObjectId(listing.objects[name]))
+    return rows
+
+
 def _present(ws: Workspace, known: dict[str, Row]) -> set[ObjectId]:
     """Those objects of `known` that are in the cache: by listing when they are many, else one by one."""
     if len(known) > 1000:
@@ -266,7 +313,9 @@ def _present(ws: Workspace, known: dict[str, Row]) -> set[ObjectId]:
     return {row.oid for row in known.values() if ws.cache.size(row.oid) == row.size}
 
 
-def _facts(ws: Workspace, writer: Writer, target: _Target, old: Metafile | None) -> FileFacts | DirectoryFacts:
+def _facts(
+    ws: Workspace, writer: Writer, target: _Target, old: Metafile | None, options: AddOptions
+) -> FileFacts | DirectoryFacts:
     entries = target.content.entries
     name = PurePosixPath(target.path).name
     if "" in entries:
@@ -275,21 +324,40 @@ def _facts(ws: Workspace, writer: Writer, target: _Target, old: Metafile | None)
             raise not_a_file(target.path, "a symbolic link")
         return FileFacts(name, entry.oid, entry.size, entry.kind == "x")
     if target.below:
-        entries = _merged(ws, target, old, entries)
+        entries = _merged(ws, target, old, entries, options)
         target.content.rows = {}
+    elif old is not None and old.is_directory and not options.force:
+        entries = _with_unfetched(ws, target, old, entries)
     oid = writer.put(format_tree(entries.values()))
     return DirectoryFacts(name, oid, sum(entry.size for entry in entries.values()), len(entries))
 
 
-def _merged(ws: Workspace, target: _Target, old: Metafile | None, part: Entries) -> Entries:
-    """The old tree with the part that was added in place of what it had there."""
+def _with_unfetched(ws: Workspace, target: _Target, old: Metafile, entries: Entries) -> Entries:
+    """What was never fetched here was not removed here either: it stays in the tree."""
+    if ws.state.last(target.path) == old.oid:
+        return entries
+    wanted = wanted_entries(ws.cache, old)
+    unfetched = never_here(ws, target.path, old, wanted.keys() - entries.keys())
+    target.kept = len(unfetched)
+    return entries | {name: wanted[name] for name in unfetched}
+
+
+def _merged(ws: Workspace, target: _Target, old: Metafile | None, part: Entries, options: AddOptions) -> Entries:
+    """The old tree with the part that was added in place of what it had there; a part that is gone is taken out."""
+    name = display(target.path)
     if old is None or not old.is_directory:
-        raise RefusedError(
-            f"{display(target.path)} is tracked as a file", kind="not-a-folder", hint=f"gitmlog add {display(target.path)}"
-        )
-    prefix = f"{target.below}/"
-    kept = {n: e for n, e in wanted_entries(ws.cache, old).items() if n != target.below and not n.startswith(prefix)}
-    return kept | {name: TreeEntry(name, *entry[1:]) for name, entry in part.items()}
+        raise RefusedError(f"{name} is tracked as a file", kind="not-a-folder", hint=f"gitmlog add {name}")
+    wanted, prefix = wanted_entries(ws.cache, old), f"{target.below}/"
+    replaced = {entry for entry in wanted if entry == target.below or entry.startswith(prefix)}
+    if not part:
+        where = display(f"{target.path}/{target.below}")
+        if not replaced:
+            raise NotFoundError(f"there is no {where}", kind="no-path", hint="check the name with `ls`")
+        if not options.force and never_here(ws, target.path, old, replaced):
+            hint = f"to have it: gitmlog pull {where}; to take it out of {name} all the same: gitmlog add --force {where}"
+            raise NotFoundError(f"{where} was never fetched here", kind="no-path", hint=hint)
+    kept = {entry: wanted[entry] for entry in wanted if entry not in replaced}
+    return kept | {entry: TreeEntry(entry, *facts[1:]) for entry, facts in part.items()}
 
 
 def _write_metafiles(ws: Workspace, metafiles: dict[str, Metafile]) -> set[str]:
@@ -317,6 +385,11 @@ def _report(path: str, metafile: Metafile, changed: bool) -> Added:
 def _notes(target: _Target) -> list[str]:
     listing = target.content.listing
     notes = []
+    if target.kept:
+        notes.append(
+            f"{target.kept:,} files of {display(target.path)} that were never fetched here stay in it "
+            f"(to take them out: gitmlog add --force {display(target.path)})"
+        )
     folders = (
         {str(parent) for name in (*listing.files, *listing.links) for parent in PurePosixPath(name).parents}
         if listing.folders

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from gitmlog.core.atomic import storage_errors, sync_filesystem, sync_path
 from gitmlog.core.digest import ObjectId
@@ -24,7 +27,7 @@ from gitmlog.ops.select import Selection, select
 from gitmlog.repo.workspace import Workspace, check_tracked_name
 from gitmlog.store.cache import FEW
 from gitmlog.store.materialize import Target, target
-from gitmlog.store.state import row_of
+from gitmlog.store.state import matches, row_of
 from gitmlog.store.walk import Listing
 
 
@@ -70,13 +73,13 @@ def checkout(
     base: Path,
     *,
     revision: str | None = None,
+    side: Literal["ours", "theirs"] | None = None,
     force: bool = False,
-    missing_ok: bool = False,
     progress: Progress = SILENT,
 ) -> list[CheckedOut]:
     """Make the working tree hold what the metafiles say, or, with `revision`, what they said there (and stage those).
 
-    `missing_ok` writes what the cache has and leaves out the rest.
+    `side` takes that side of a merge whose metafiles are in conflict, and so resolves it.
 
     Raises:
         RefusedError: kind `would-overwrite`: bytes that are kept nowhere else would be lost; nothing was changed.
@@ -85,14 +88,16 @@ def checkout(
         DataError: kinds `corrupt`, `bad-tree`, `bad-metafile`.
     """
     with storage_errors("checking out"), ws.changing(progress):
-        if revision is None:
+        if side is not None:
+            chosen = _in_conflict(ws, paths, base, side)
+        elif revision is None:
             chosen = [(selection, ws.metafile(selection.path)) for selection in select(ws, paths, base)]
         else:
             chosen = _at_revision(ws, paths, base, revision)
         plans = [plan for selection, metafile in chosen if (plan := _plan(ws, selection, metafile, progress)) is not None]
-        _check(ws, plans, force, missing_ok)
+        _check(ws, plans, force, revision)
         done = {plan.path: _carry_out(ws, plan, force, progress) for plan in plans}
-        if revision is not None:
+        if revision is not None or side is not None:
             _adopt_metafiles(ws, chosen)
     return [done.get(selection.path, CheckedOut(selection.path)) for selection, _ in chosen]
 
@@ -110,6 +115,22 @@ def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str)
         chosen.append((selection, _blend(ws, selection, metafile)))
     if not chosen:
         raise NotFoundError(f"nothing is tracked in {revision}", kind="not-tracked")
+    return chosen
+
+
+def _in_conflict(
+    ws: Workspace, paths: Sequence[str], base: Path, side: Literal["ours", "theirs"]
+) -> list[tuple[Selection, Metafile]]:
+    texts = ws.git.conflict_metafiles(side)
+    if not texts:
+        raise NotFoundError(
+            "no metafile is in conflict", kind="no-conflict", hint="`git status` shows whether a merge is under way"
+        )
+    chosen = []
+    for selection in select(ws, paths, base, [name.removesuffix(".gitmlog") for name in texts]):
+        check_tracked_name(selection.path)
+        name = metafile_of(selection.path)
+        chosen.append((Selection(selection.path), parse_metafile(texts[name], f"{side} of {name}")))
     return chosen
 
 
@@ -139,6 +160,9 @@ def _plan(ws: Workspace, selection: Selection, metafile: Metafile, progress: Pro
             plan.write.append(entry)
             if name in current.entries and not _is_saved(ws, current.entries[name]):
                 plan.unsaved.append(name)
+    if selection.parts and not any(map(selection.takes, (*plan.wanted, *current.entries))):
+        parts = " or ".join(display(part) for part in selection.parts)
+        raise NotFoundError(f"nothing in {display(selection.path)} matches {parts}", kind="no-path", hint="check the pattern")
     for name in current.entries.keys() - plan.wanted.keys():
         if selection.takes(name):
             (plan.remove if _is_saved(ws, current.entries[name]) else plan.keep).append(name)
@@ -171,7 +195,7 @@ def _is_below(name: str, wanted: Entries) -> bool:
     return "" in wanted or any(parent.as_posix() in wanted for parent in PurePosixPath(name).parents)
 
 
-def _check(ws: Workspace, plans: list[_Plan], force: bool, missing_ok: bool) -> None:
+def _check(ws: Workspace, plans: list[_Plan], force: bool, revision: str | None) -> None:
     unsaved = [plan.full(name) for plan in plans for name in plan.unsaved]
     if unsaved and not force:
         shown = ", ".join(display(name) for name in unsaved[:5]) + (f" and {len(unsaved) - 5} more" if len(unsaved) > 5 else "")
@@ -179,11 +203,11 @@ def _check(ws: Workspace, plans: list[_Plan], force: bool, missing_ok: bool) -> 
         raise RefusedError(f"these bytes are kept nowhere else and would be lost: {shown}", kind="would-overwrite", hint=hint)
     for plan in plans:
         absent = [entry for entry in plan.write if not ws.cache.has(entry.oid)]
-        if absent and not missing_ok:
+        if absent:
             several = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-            hint = f"gitmlog pull {display(plan.path)}"
+            rev = f"--rev {revision} " if revision else ""
+            hint = f"gitmlog pull {rev}{display(plan.path)}"
             raise MissingDataError(f"the bytes of {display(plan.full(absent[0].path))}{several} are not in the cache", hint=hint)
-        plan.write = [entry for entry in plan.write if entry not in absent] if absent else plan.write
         _check_links(plan)
         _check_case(ws, plan)
 
@@ -208,10 +232,11 @@ def _carry_out(ws: Workspace, plan: _Plan, force: bool, progress: Progress) -> C
     removed = plan.remove + (plan.keep + [name for name in plan.unsaved if name not in plan.wanted] if force else [])
     total = sum(entry.size for entry in plan.write)
     with ws.temporary() as temporary, target(ws.root, temporary, ws.links, process_umask()) as folder:
-        _remove(folder, plan, removed)
+        _remove(folder, plan, removed, force)
         _clear_way(folder, plan)
         with progress.task(f"checking out {plan.path}", total, "bytes") as task:
-            written = {entry.path: _write(ws, folder, plan, entry, task) for entry in plan.write}
+            written = {entry.path: _write(ws, folder, plan, entry, force, task) for entry in plan.write}
+        folder.guard = None
         if plan.metafile.is_directory:
             folder.folder(tuple(plan.path.split("/")))
     if written or removed:
@@ -220,12 +245,28 @@ def _carry_out(ws: Workspace, plan: _Plan, force: bool, progress: Progress) -> C
     return CheckedOut(plan.path, len(written), len(removed), () if force else tuple(sorted(plan.keep)))
 
 
-def _remove(folder: Target, plan: _Plan, names: list[str]) -> None:
+def _check_unmoved(plan: _Plan, path: str, folder: int, name: str) -> None:
+    """Refuse to replace or remove a file that was written since the plan looked at it: a checkout may take minutes."""
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if path in plan.current.listing.objects or stat.S_ISDIR(info.st_mode) or matches(plan.current.rows.get(path), info):
+        return
+    full = display(plan.full(path))
+    hint = f"keep it: gitmlog add {full}; give it up: --force; what was written before it stays"
+    raise RefusedError(f"{full} was written while the checkout ran", kind="would-overwrite", hint=hint)
+
+
+def _remove(folder: Target, plan: _Plan, names: list[str], force: bool) -> None:
     emptied: set[tuple[str, ...]] = set()
     for name in names:
         parts = tuple(plan.full(name).split("/"))
+        parent = folder.folder(parts[:-1])
+        if not force:
+            _check_unmoved(plan, name, parent, parts[-1])
         with suppress(FileNotFoundError):
-            os.unlink(parts[-1], dir_fd=folder.folder(parts[:-1]))
+            os.unlink(parts[-1], dir_fd=parent)
         emptied.update(tuple(parts[:depth]) for depth in range(plan.path.count("/") + 2, len(parts)))
     folder.close()
     for parts in sorted(emptied, key=len, reverse=True):
@@ -246,8 +287,9 @@ def _clear_way(folder: Target, plan: _Plan) -> None:
             os.rmdir(parts[-1], dir_fd=parent)
 
 
-def _write(ws: Workspace, folder: Target, plan: _Plan, entry: TreeEntry, task: Task) -> os.stat_result:
+def _write(ws: Workspace, folder: Target, plan: _Plan, entry: TreeEntry, force: bool, task: Task) -> os.stat_result:
     full = plan.full(entry.path)
+    folder.guard = None if force else partial(_check_unmoved, plan, entry.path)
     if entry.kind == "l":
         info = _write_link(ws, folder, full, entry)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,11 +88,10 @@ def is_unchanged(ws: Workspace, path: str, oid: ObjectId, listing: Listing) -> b
 
 def known_rows(ws: Workspace, path: str, listing: Listing, *, rehash: bool = False) -> dict[str, Row]:
     """The rows of those files in `listing` that have not changed since they were hashed."""
-    linked = {name: row_of(listing.files[name], ObjectId(oid)) for name, oid in listing.objects.items()}
     if rehash:
-        return linked
+        return {}
     rows = ws.state.load(path)
-    return {name: rows[name] for name, info in listing.files.items() if matches(rows.get(name), info)} | linked
+    return {name: rows[name] for name, info in listing.files.items() if matches(rows.get(name), info)}
 
 
 def read_content(ws: Workspace, path: str, listing: Listing, *, rehash: bool = False, progress: Progress = SILENT) -> Content:
@@ -106,19 +105,26 @@ def read_content(ws: Workspace, path: str, listing: Listing, *, rehash: bool = F
     rows = known_rows(ws, path, listing, rehash=rehash)
     unknown = {name: info.st_size for name, info in listing.files.items() if name not in rows}
     with progress.task(f"hashing {path}", sum(unknown.values()), "bytes") as task:
-        rows |= _hash_all(ws.root / path, path, unknown, task.advance, ws.jobs)
+        rows |= hash_files(ws, path, listing, unknown, task.advance)
     return make_content(ws.root / path, listing, rows, observed)
 
 
-def _hash_all(root: Path, path: str, unknown: Mapping[str, int], advance: Callable[[int], None], jobs: int) -> dict[str, Row]:
+def hash_files(
+    ws: Workspace, path: str, listing: Listing, names: Collection[str], advance: Callable[[int], None]
+) -> dict[str, Row]:
+    """Hash files of `listing` where they are; a link into the cache is followed there, and nowhere else."""
+    root = ws.root / path
+
     def one(name: str) -> tuple[str, Row]:
         where = f"{path}/{name}" if name else path
-        return name, _hash_file(root / name if name else root, where, advance)
+        linked = listing.objects.get(name)
+        source = ws.cache.path_of(ObjectId(linked)) if linked else (root / name if name else root)
+        return name, _hash_file(source, where, advance)
 
-    if jobs <= 1 or len(unknown) < 64:
-        return dict(map(one, unknown))
-    with ThreadPoolExecutor(jobs) as pool:
-        return dict(pool.map(one, unknown, chunksize=64))
+    if ws.jobs <= 1 or len(names) < 64:
+        return dict(map(one, names))
+    with ThreadPoolExecutor(ws.jobs) as pool:
+        return dict(pool.map(one, names, chunksize=64))
 
 
 def _hash_file(path: Path, name: str, advance: Callable[[int], None]) -> Row:
@@ -179,10 +185,13 @@ def _check_name(path: str, name: str) -> None:
     if problem := path_problem(name):
         raise RefusedError(f"{where} cannot be tracked: {problem}", kind="bad-name", hint="rename it, then add again")
     if name.endswith(METAFILE_SUFFIX):
-        hint = (
-            f"gitmlog rm --cached {display(f'{path}/{name}'.removesuffix(METAFILE_SUFFIX))}, or add its folder's files one by one"
-        )
-        raise RefusedError(f"{where} is a metafile inside a directory to be tracked", kind="nested-metafile", hint=hint)
+        raise nested_metafile(f"{path}/{name}")
+
+
+def nested_metafile(name: str) -> RefusedError:
+    """The error for a metafile below a directory that is to be tracked as one."""
+    hint = f"gitmlog rm --cached {display(name.removesuffix(METAFILE_SUFFIX))}, or add its folder's files one by one"
+    return RefusedError(f"{display(name)} is a metafile inside a directory to be tracked", kind="nested-metafile", hint=hint)
 
 
 def check_links(ws: Workspace, path: str, listing: Listing) -> None:

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gitmlog.core.digest import ObjectId, hash_bytes
+from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.paths import METAFILE_SUFFIX, metafile_of
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import format_metafile
-from gitmlog.metafile.tree import format_tree
 from gitmlog.ops.content import is_unchanged, list_path, read_content, wanted_entries
+from gitmlog.ops.drift import content_oid, is_behind, never_here
 from gitmlog.ops.select import Selection, select
 from gitmlog.repo.remotes import choose_remote, remote_spec
 from gitmlog.repo.workspace import Workspace
+from gitmlog.store.ingest import YOUNG
 from gitmlog.store.walk import Listing
 
-Condition = Literal["modified", "missing", "not-cached", "not-pushed", "stale", "unstaged", "bad"]
+Condition = Literal["modified", "behind", "partial", "missing", "not-cached", "not-pushed", "stale", "unstaged", "bad"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Status:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing to say but, perhaps, that something is not pushed."""
-        return not self.large and all(set(item.conditions) <= {"not-pushed"} for item in self.paths)
+        """Whether there is nothing to say but, perhaps, that something is not pushed, or that only a part is here."""
+        return not self.large and all(set(item.conditions) <= {"not-pushed", "partial"} for item in self.paths)
 
 
 def status(ws: Workspace, paths: Sequence[str], base: Path, *, rehash: bool = False, progress: Progress = SILENT) -> Status:
@@ -93,7 +94,7 @@ def _one(ws: Workspace, selection: Selection, pushed: set[ObjectId] | None, reha
         metafile = ws.metafile(path)
         return _compare(ws, selection, metafile, text, pushed, rehash, progress)
     except GitmlogError as error:
-        return PathStatus(path, ("bad",), error.message)
+        return PathStatus(path, ("bad",), f"{error.message}: {error.hint}" if error.hint else error.message)
 
 
 def _compare(
@@ -106,15 +107,14 @@ def _compare(
     progress: Progress,
 ) -> PathStatus:
     path, conditions = selection.path, list[Condition]()
-    added, removed, changed = (), (), ()  # type: tuple[str, ...], tuple[str, ...], tuple[str, ...]
+    difference = Difference()
     listing = list_path(ws, path)
     cached = ws.cache.has(metafile.oid)
     if listing is None:
         conditions.append("missing")
     elif rehash or not is_unchanged(ws, path, metafile.oid, listing):
-        added, removed, changed = _differences(ws, selection, metafile, listing, rehash, progress)
-        if added or removed or changed:
-            conditions.append("modified")
+        difference = _difference(ws, selection, metafile, listing, rehash, progress)
+        conditions += difference.conditions
     if not cached:
         conditions.append("not-cached")
     if pushed is not None and cached and metafile.oid not in pushed:
@@ -124,7 +124,7 @@ def _compare(
         conditions.append("stale")
     if ws.git.index_blob(metafile_of(path)) != text:
         conditions.append("unstaged")
-    return PathStatus(path, tuple(conditions), detail, added, removed, changed)
+    return PathStatus(path, tuple(conditions), detail, difference.added, difference.removed, difference.changed)
 
 
 def _stale(path: str, metafile: Metafile, text: bytes) -> str:
@@ -134,26 +134,37 @@ def _stale(path: str, metafile: Metafile, text: bytes) -> str:
     return "" if format_metafile(metafile) == text else "its text is not canonical"
 
 
-def _differences(
+@dataclass(frozen=True)
+class Difference:
+    """What a tracked path holds that its metafile does not say, and the other way round."""
+
+    conditions: tuple[Condition, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+def _difference(
     ws: Workspace, selection: Selection, metafile: Metafile, listing: Listing, rehash: bool, progress: Progress
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+) -> Difference:
     path = selection.path
     content = read_content(ws, path, listing, rehash=rehash, progress=progress)
-    now = content.entries
-    if not metafile.is_directory or ws.cache.has(metafile.oid):
-        wanted = wanted_entries(ws.cache, metafile)
-    else:  # the tree itself is not here: its id alone tells whether the directory still is what it lists
-        same = hash_bytes(format_tree(now.values())) == metafile.oid and not listing.odd
-        return (), (), () if same else ("",)
-    ws.state.record(path, content.rows, content.observed or time.time_ns(), whole=metafile.oid if now == wanted else None)
+    now, oid = content.entries, content_oid(content.entries)
+    behind = not listing.odd and is_behind(ws, path, metafile, oid)
+    wanted = wanted_entries(ws.cache, metafile) if not metafile.is_directory or ws.cache.has(metafile.oid) else None
+    absent = {name for name in wanted or () if name not in now}
+    unfetched = never_here(ws, path, metafile, absent)
+    same = (oid == metafile.oid if wanted is None else now == wanted) and not listing.odd
+    whole = metafile.oid if same else oid if behind else None
+    ws.state.record(path, content.rows, (content.observed or time.time_ns()) - YOUNG, whole=whole)
+    if same or behind or wanted is None:
+        return Difference(() if same else ("behind",) if behind else ("modified",))
     added = (*(name for name in now if name not in wanted), *listing.odd)
-    removed = (name for name in wanted if name not in now)
     changed = (name for name in wanted if name in now and now[name] != wanted[name])
-    return (
-        tuple(sorted(filter(selection.takes, added))),
-        tuple(filter(selection.takes, removed)),
-        tuple(filter(selection.takes, changed)),
-    )
+    sides = [tuple(sorted(filter(selection.takes, names))) for names in (added, absent - unfetched, changed)]
+    partial: tuple[Condition, ...] = ("partial",) if any(map(selection.takes, unfetched)) else ()
+    modified: tuple[Condition, ...] = ("modified",) if any(sides) else ()
+    return Difference(modified + partial, *sides)
 
 
 def _large(ws: Workspace) -> dict[str, int]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.digest import ObjectId
-from gitmlog.core.errors import DataError, MissingDataError, RemoteError, UsageError
+from gitmlog.core.errors import DataError, MissingDataError, NotFoundError, RemoteError, UsageError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.core.progress import SILENT, Progress
-from gitmlog.git.history import reachable_metafiles, unpublished_metafiles
+from gitmlog.git.history import metafiles_since, reachable_metafiles, unpublished_metafiles
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import parse_tree
@@ -99,6 +99,8 @@ def push(
         for selection, metafile in _chosen(ws, paths, base, options, notes, publishing=True):
             _collect(ws, selection, metafile, needed, tree_may_miss=True)
         report, missing = _send(ws, remote, needed, options, progress, notes)
+        if not missing and not paths and options.revision is None and not ws.git.is_unborn:
+            ws.pushed.record_commit(remote.spec.url, str(ws.git.resolve("HEAD").id))
     _raise_missing(needed, missing, f"neither in the cache nor on remote {remote.spec.name!r}")
     return report
 
@@ -193,6 +195,16 @@ def _chosen(
     elif publishing and not paths:
         yield from _of_history(unpublished_metafiles(ws.git), notes)
         yield from _of_history(iter(ws.git.index_metafiles().items()), notes)
+        yield from _published_too_early(ws, options, notes)
+
+
+def _published_too_early(ws: Workspace, options: SyncOptions, notes: list[str]) -> Iterator[tuple[Selection, Metafile]]:
+    """Versions that `git push` published before `gitmlog push` sent them; those that were never here are somebody else's."""
+    url = remote_spec(ws.config, choose_remote(ws.config, options.remote)).url
+    known = ws.pushed.known(url)
+    for selection, metafile in _of_history(metafiles_since(ws.git, ws.pushed.commits(url)), notes):
+        if metafile.oid not in known and ws.cache.has(metafile.oid):
+            yield selection, metafile
 
 
 def _of_history(texts: Iterator[tuple[str, bytes]], notes: list[str]) -> Iterator[tuple[Selection, Metafile]]:
@@ -222,6 +234,9 @@ def _collect(ws: Workspace, selection: Selection, metafile: Metafile, needed: Ne
         if tree_may_miss:  # never fetched here: whoever pushed the tree pushed what it lists before it
             return
         raise
+    if selection.parts and not any(selection.takes(entry.path) for entry in entries):
+        parts = " or ".join(display(part) for part in selection.parts)
+        raise NotFoundError(f"nothing in {display(selection.path)} matches {parts}", kind="no-path", hint="check the pattern")
     for entry in entries:
         if selection.takes(entry.path):
             needed.files[entry.oid] = entry.size
@@ -247,5 +262,5 @@ def _raise_missing(needed: Needed, missing: Iterable[ObjectId], where: str) -> N
     if not names:
         return
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    hint = "whoever added them still has to run `gitmlog push`; here: `gitmlog status` and `gitmlog add` may bring them back"
+    hint = "whoever added them still has to run `gitmlog push`"
     raise MissingDataError(f"{where}: {shown}", hint=hint)

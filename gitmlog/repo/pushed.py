@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gitmlog.core.digest import ObjectId
 
+_COMMIT = "commit:"
 _SCHEMA = "CREATE TABLE IF NOT EXISTS pushed (remote TEXT NOT NULL, oid TEXT NOT NULL, PRIMARY KEY (remote, oid)) WITHOUT ROWID"
 
 
@@ -37,10 +38,20 @@ class Pushed:
         except sqlite3.DatabaseError:
             return set()
 
+    def record_commit(self, remote: str, commit: str) -> None:
+        """All that this commit and its ancestors need was seen on the remote, or was never here."""
+        self.record(remote, [ObjectId(_COMMIT + commit)])
+
+    def commits(self, remote: str) -> list[str]:
+        """The commits of `record_commit`."""
+        return [oid.removeprefix(_COMMIT) for oid in self.known(remote) if oid.startswith(_COMMIT)]
+
     def forget(self, remote: str, oids: Iterable[ObjectId]) -> None:
-        """The remote was seen not to hold these."""
+        """The remote was seen not to hold these; so no commit is known to be served any more."""
         if not self._path.exists():
             return
         statement, rows = "DELETE FROM pushed WHERE remote = ? AND oid = ?", [(remote, oid) for oid in oids]
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
             connection.executemany(statement, rows)
+            connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'commit:%'", (remote,))
+            connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'commit:%'", (remote,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -12,16 +13,20 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from gitmlog.core.atomic import READ_FLAGS, is_regular, write_all
+from gitmlog.core.atomic import READ_FLAGS, is_regular, sync_filesystem, sync_path, write_all
 from gitmlog.core.digest import CHUNK, ObjectId, hash_bytes, hash_fd, new_hasher
 from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import Task
-from gitmlog.store.cache import Writer
+from gitmlog.store.cache import FEW, Writer
 from gitmlog.store.walk import kind_of
 
 SMALL = 4 << 20
 """Bytes up to which a file is read at once."""
+
+YOUNG = 60_000_000_000
+"""Nanoseconds for which a page that was written through mmap may stay dirty, and be written again without moving the file's times
+(Linux marks such a page read-only only when it is written back: dirty_expire_centisecs is 30 s)."""
 
 _BATCH_FILES = 50_000
 _BATCH_BYTES = 8 << 30
@@ -66,6 +71,18 @@ def ingest(
         if files >= _BATCH_FILES or bytes_ >= _BATCH_BYTES:
             writer.commit()
             files = bytes_ = 0
+
+
+def flush_young(root: Path, files: Mapping[str, os.stat_result]) -> None:
+    """Write back what was written lately, so that any later write, also one through mmap, moves the file's times."""
+    limit = time.time_ns() - YOUNG
+    young = [name for name, info in files.items() if info.st_mtime_ns > limit]
+    if len(young) > FEW:
+        sync_filesystem(root)
+        return
+    for name in young:
+        with suppress(OSError):  # gone or unreadable: whoever reads it next says so
+            sync_path(root / name if name else root)
 
 
 def _copies(
@@ -168,7 +185,7 @@ def _copy_small(writer: Writer, fd: int, size: int) -> ObjectId | None:
     if len(data) != size:
         return None
     oid = hash_bytes(data)
-    if writer.lacks(oid, size):
+    if not writer.holds(oid, data):
         path = writer.fresh_name()
         target = os.open(path, _OBJECT_FLAGS, 0o444)
         try:

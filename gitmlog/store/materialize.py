@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 
 from gitmlog.core.atomic import CREATE_FLAGS, hidden_name, open_folder, write_all
 from gitmlog.core.digest import CHUNK, ObjectId, new_hasher
-from gitmlog.core.errors import RefusedError
+from gitmlog.core.errors import DataError, RefusedError
 from gitmlog.core.paths import display
 from gitmlog.core.session import Session
 from gitmlog.store.cache import Cache, corrupt_object, missing_object
@@ -24,7 +24,11 @@ _CANNOT_LINK = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENO
 
 
 class Target:
-    """A folder that files are written into, held open so that nobody can swap it for a link."""
+    """A folder that files are written into, held open so that nobody can swap it for a link.
+
+    Attributes:
+        guard: called with (folder descriptor, name) just before a file takes that name; raises to keep what is there.
+    """
 
     def __init__(self, root_fd: int, temporary: Session, links: Sequence[str], umask: int) -> None:
         self._root_fd = root_fd
@@ -33,6 +37,7 @@ class Target:
         self._folders: dict[tuple[str, ...], int] = {}
         self._mode = 0o666 & ~umask
         self._rename_inside = False
+        self.guard: Callable[[int, str], None] | None = None
 
     def close(self) -> None:
         """Close all folders."""
@@ -54,13 +59,15 @@ class Target:
 
         Raises:
             MissingDataError: the object is not in the cache.
-            DataError: kind `corrupt`: the object is damaged; `path` is as it was.
+            DataError: `path` is as it was. Kinds `corrupt`: the object is damaged; `bad-metafile`: it is whole, of another size.
             RefusedError: kinds `link-in-path`, `folder-in-path`.
         """
         parts = tuple(path.split("/"))
         folder, name = self.folder(parts[:-1]), parts[-1]
+        if (found := cache.size(oid)) != size:
+            raise _wrong_size(cache, path, oid, size, found)
         for link in self._links:
-            if self._link(link, cache, oid, size, folder, name, executable):
+            if self._link(link, cache, oid, folder, name, executable):
                 return os.stat(name, dir_fd=folder, follow_symlinks=link == "symlink")
         self._copy(cache, oid, size, folder, name, executable)
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -72,13 +79,13 @@ class Target:
         os.symlink(target, temporary)
         self._rename(temporary, self.folder(parts[:-1]), parts[-1])
 
-    def _link(self, link: str, cache: Cache, oid: ObjectId, size: int, folder: int, name: str, executable: bool) -> bool:
-        if cache.size(oid) != size:
-            self._check_size(cache, oid, size)
+    def _link(self, link: str, cache: Cache, oid: ObjectId, folder: int, name: str, executable: bool) -> bool:
         if link == "reflink":
             return self._reflink(cache, oid, folder, name, executable)
         if executable:
             return False  # an object's mode is the cache's: an executable file needs bytes of its own
+        if not cache.is_whole(oid):  # an edit through the other link leaves no trace in the object's name or size
+            raise corrupt_object(oid, moved=cache.set_aside(oid))
         temporary = self._temporary.name()
         try:
             if link == "hardlink":
@@ -93,12 +100,6 @@ class Target:
         with suppress(FileNotFoundError):
             os.unlink(temporary)  # rename(2) of two links to one file does nothing and leaves both
         return True
-
-    def _check_size(self, cache: Cache, oid: ObjectId, size: int) -> None:
-        if not cache.has(oid):
-            raise missing_object(oid)
-        cache.set_aside(oid)
-        raise corrupt_object(oid)
 
     def _reflink(self, cache: Cache, oid: ObjectId, folder: int, name: str, executable: bool) -> bool:
         temporary = self._temporary.name()
@@ -125,14 +126,15 @@ class Target:
                 os.close(target)
         if not whole:
             os.unlink(temporary)
-            cache.set_aside(oid)
-            raise corrupt_object(oid)
+            raise corrupt_object(oid, moved=cache.set_aside(oid))
         self._rename(temporary, folder, name)
 
     def _mode_of(self, executable: bool) -> int:
         return self._mode | (self._mode & 0o444) >> 2 if executable else self._mode
 
     def _rename(self, temporary: Path, folder: int, name: str) -> None:
+        if self.guard is not None:
+            self.guard(folder, name)
         try:
             if self._rename_inside:
                 self._move_inside(temporary, folder, name)
@@ -176,6 +178,17 @@ def _copy_beside(temporary: Path, folder: int, hidden: str) -> None:
                 write_all(target, data)
         finally:
             os.close(target)
+
+
+def _wrong_size(cache: Cache, path: str, oid: ObjectId, size: int, found: int | None) -> DataError:
+    """Either the object is damaged, or whoever named its size was wrong: only its bytes can tell."""
+    if found is None:
+        return missing_object(oid)
+    if not cache.is_whole(oid):
+        return corrupt_object(oid, moved=cache.set_aside(oid))
+    hint = "take the metafile back from git (`git log -p` shows who changed it), or make it anew with `gitmlog add`"
+    message = f"{display(path)}: its metafile or tree says {size} bytes, the object has {found}"
+    return DataError(message, kind="bad-metafile", hint=hint)
 
 
 def _copy_checked(source: int, target: int, oid: ObjectId, size: int) -> bool:

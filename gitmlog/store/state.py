@@ -11,10 +11,13 @@ from typing import NamedTuple
 
 from gitmlog.core.digest import ObjectId
 
-_VERSION = 1
+_VERSION = 2
+_DOUBTFUL = -1  # no inode has this number
 _STEP = 10_000_000
 _COARSE_STEP = 2_000_000_000
-_SNAPSHOTS = "CREATE TABLE IF NOT EXISTS snapshots (root TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID"
+_SNAPSHOTS = (
+    "CREATE TABLE IF NOT EXISTS snapshots (root TEXT PRIMARY KEY, oid TEXT NOT NULL, whole INTEGER NOT NULL) WITHOUT ROWID"
+)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     root TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL,
@@ -72,11 +75,18 @@ class State:
 
     def snapshot(self, root: str) -> ObjectId | None:
         """The object (file or tree) that all rows of one tracked path together are, if that was recorded."""
+        return self._one("SELECT oid FROM snapshots WHERE root = ? AND whole", root)
+
+    def last(self, root: str) -> ObjectId | None:
+        """The object that gitmlog last knew the whole of one tracked path to be, whatever became of it since."""
+        return self._one("SELECT oid FROM snapshots WHERE root = ?", root)
+
+    def _one(self, query: str, root: str) -> ObjectId | None:
         connection = self._open()
         if connection is None:
             return None
         try:
-            found = connection.execute("SELECT oid FROM snapshots WHERE root = ?", (root,)).fetchone()
+            found = connection.execute(query, (root,)).fetchone()
         except sqlite3.DatabaseError:
             self._discard()
             return None
@@ -103,24 +113,26 @@ class State:
         return count == len(files)
 
     def record(self, root: str, rows: Mapping[str, Row], known_since: int, *, whole: ObjectId | None = None) -> None:
-        """Replace the rows of `root`; those that are not settled at `known_since` (nanoseconds) are left out.
+        """Replace the rows of `root`; those that are not settled at `known_since` (nanoseconds) keep their name and match no file.
 
-        `whole` names the object that `rows` together are, so that `snapshot` can answer later.
+        `whole` names the object that `rows` together are; without it, `last` stays as it was.
         """
-        settled = [(root, path, *row) for path, row in rows.items() if is_settled(row, known_since)]
-        marked = [(root, whole)] if whole is not None and len(settled) == len(rows) else []
+        settled = {path for path, row in rows.items() if is_settled(row, known_since)}
+        kept = [(root, path, *(row if path in settled else row._replace(ino=_DOUBTFUL))) for path, row in rows.items()]
+        marked = [(root, whole, len(settled) == len(rows))] if whole is not None else []
         self._write(
             [
                 ("DELETE FROM files WHERE root = ?", [(root,)]),
-                ("DELETE FROM snapshots WHERE root = ?", [(root,)]),
-                ("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", settled),
-                ("INSERT INTO snapshots VALUES (?, ?)", marked),
+                ("UPDATE snapshots SET whole = 0 WHERE root = ?", [(root,)]),
+                ("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", kept),
+                ("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", marked),
             ]
         )
 
     def forget(self, root: str) -> None:
-        """Drop all rows of one tracked path."""
-        self.record(root, {}, 0)
+        """Drop all that is known of one tracked path."""
+        gone = [(root,)]
+        self._write([("DELETE FROM files WHERE root = ?", gone), ("DELETE FROM snapshots WHERE root = ?", gone)])
 
     def close(self) -> None:
         """Close the database; the next use opens it again."""

@@ -45,7 +45,7 @@ TWO = {"m.bin": "two", "d/a": "a 2", "d/sub/b": "sub/b 1", "d/sub/new": "new"}
 
 def test_follows_git(two_versions: Sandbox) -> None:
     two_versions.git("checkout", "-q", "HEAD~1")
-    assert conditions(two_versions) == {"d": ["modified"], "m.bin": ["modified"]}
+    assert conditions(two_versions) == {"d": ["behind"], "m.bin": ["behind"]}
     two_versions.ok("checkout")
     assert files(two_versions) == ONE
     two_versions.git("checkout", "-q", "main")

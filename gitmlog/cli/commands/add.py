@@ -18,10 +18,18 @@ from gitmlog.cli.output import App, echo_json, human_size, plural
 )
 @click.option("--desc", metavar="TEXT", help="A description that the metafile keeps.")
 @click.option("--type", "kind", type=click.Choice(["model", "dataset", "artifact"]), help="What it is for.")
+@click.option("-f", "--force", is_flag=True, help="Make an older version the new one; take what is not here out of a directory.")
 @json_option
 @pass_app
 def command(
-    app: App, paths: tuple[str, ...], rehash: bool, link: str | None, desc: str | None, kind: str | None, as_json: bool
+    app: App,
+    paths: tuple[str, ...],
+    rehash: bool,
+    link: str | None,
+    desc: str | None,
+    kind: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Track files and directories.
 
@@ -39,7 +47,7 @@ def command(
     """
     from gitmlog.ops.add import AddOptions, add
 
-    options = AddOptions(rehash, link, desc, kind)  # type: ignore[arg-type]
+    options = AddOptions(rehash, link, desc, kind, force)  # type: ignore[arg-type]
     result = add(app.workspace, paths, app.base, options, progress=app.progress)
     for note in result.notes:
         app.note(note)

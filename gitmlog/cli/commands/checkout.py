@@ -6,16 +6,19 @@ import click
 
 from gitmlog.cli.options import force_option, json_option, pass_app, paths_argument
 from gitmlog.cli.output import App, echo_json, plural
+from gitmlog.core.errors import UsageError
 from gitmlog.core.paths import display
 
 
 @click.command("checkout")
 @paths_argument()
 @click.option("--rev", metavar="REV", help="Take PATH as it was in this revision, and stage its metafile.")
+@click.option("--ours", "side", flag_value="ours", help="Resolve a merge: take the version of the branch you are on.")
+@click.option("--theirs", "side", flag_value="theirs", help="Resolve a merge: take the version that is being merged.")
 @force_option
 @json_option
 @pass_app
-def command(app: App, paths: tuple[str, ...], rev: str | None, force: bool, as_json: bool) -> None:
+def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None, force: bool, as_json: bool) -> None:
     """Write tracked files into the working tree, as their metafiles say.
 
     Bytes that are kept nowhere else are never overwritten: the command says what would be lost and stops. Files in a tracked
@@ -27,10 +30,21 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, force: bool, as_j
       gitmlog checkout data/train              a part of a directory
       gitmlog checkout 'data/img_00*'
       gitmlog checkout --rev HEAD~1 model.pt   roll one model back, then git commit
+      gitmlog checkout --theirs model.pt       after a merge conflict (in a rebase the sides are swapped, as in git)
     """
     from gitmlog.ops.checkout import checkout
 
-    done = checkout(app.workspace, paths, app.base, revision=rev, force=force, progress=app.progress)
+    if rev is not None and side is not None:
+        raise UsageError("--rev does not go together with --ours or --theirs")
+    done = checkout(
+        app.workspace,
+        paths,
+        app.base,
+        revision=rev,
+        side=side,  # type: ignore[arg-type]
+        force=force,
+        progress=app.progress,
+    )
     if as_json:
         echo_json(done)
         return

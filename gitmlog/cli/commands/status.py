@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitmlog.cli.options import json_option, pass_app, paths_argument
-from gitmlog.cli.output import App, echo_json, human_size, plural
+from gitmlog.cli.output import App, echo, echo_json, human_size, plural
 from gitmlog.core.paths import display
 
 if TYPE_CHECKING:
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "modified": "changed since it was added: gitmlog add",
+    "behind": "the metafile is another version by now, the file did not change: gitmlog checkout (or pull)",
+    "partial": "only a part of it is here: gitmlog pull",
     "missing": "not in the working tree: gitmlog checkout",
     "not-cached": "not in the cache: gitmlog pull",
     "not-pushed": "not known to be on the remote: gitmlog push",
     "stale": "metafile out of date: gitmlog add",
     "unstaged": "metafile not staged: gitmlog add",
-    "bad": "unusable",
 }
 
 
@@ -35,6 +36,8 @@ def command(app: App, paths: tuple[str, ...], rehash: bool, exit_code: bool, as_
 
     \b
     modified     the file is not what its metafile says
+    behind       the metafile moved (git switch, pull, merge), the file did not: checkout brings it along
+    partial      a part of the directory was never fetched here
     missing      the file is not in the working tree
     not-cached   its bytes (of a directory: its tree; gitmlog verify looks at every file) are not in the cache
     not-pushed   no push from here, and no fetch, has seen its bytes on the remote
@@ -56,31 +59,33 @@ def command(app: App, paths: tuple[str, ...], rehash: bool, exit_code: bool, as_
     if as_json:
         echo_json({"paths": found.paths, "large": found.large, "remote": found.remote, "clean": found.is_clean})
     else:
-        _show(app, found)
+        _show(found)
     return 4 if exit_code and not found.is_clean else 0
 
 
-def _show(app: App, found: Status) -> None:
+def _show(found: Status) -> None:
     troubled = [item for item in found.paths if item.conditions]
     for item in troubled:
         for line in _lines(item):
-            app.say(line)
+            echo(line)
     for path, size in sorted(found.large.items()):
-        app.say(f"{display(path)}  large ({human_size(size)}), and git does not know it: gitmlog add {display(path)}")
+        echo(f"{display(path)}  large ({human_size(size)}), and git does not know it: gitmlog add {display(path)}")
     fine = len(found.paths) - len(troubled)
     if not found.paths:
-        app.say("nothing is tracked yet: gitmlog add FILE")
+        echo("nothing is tracked yet: gitmlog add FILE")
     elif fine:
-        app.say(f"{plural(fine, 'path')} as tracked" if not troubled else f"{plural(fine, 'other path')} without a difference")
+        echo(f"{plural(fine, 'path')} as tracked" if not troubled else f"{plural(fine, 'other path')} without a difference")
 
 
 def _lines(item: PathStatus) -> list[str]:
     lines = []
-    for condition in item.conditions:
-        detail = f" ({item.detail})" if item.detail and condition in ("stale", "bad") else ""
-        lines.append(
-            f"{display(item.path)}  {condition}{detail}: {_WORDS[condition]}".replace("bad (", "bad: (").replace(": unusable", "")
-        )
+    conditions = list(item.conditions)
+    if {"missing", "not-cached"} <= set(conditions):  # a fresh clone: one thing to do, one line
+        conditions = [word for word in conditions if word != "missing"]
+    for condition in conditions:
+        detail = f" ({item.detail})" if item.detail and condition == "stale" else ""
+        meaning = item.detail if condition == "bad" else _WORDS[condition]
+        lines.append(f"{display(item.path)}  {condition}{detail}: {meaning}")
     for sign, names in (("+", item.added), ("-", item.removed), ("~", item.changed)):
         named = [name for name in names if name]
         lines += [f"    {sign} {display(name)}" for name in named[:10]]
