@@ -88,6 +88,7 @@ class WebFileSystem(BucketFileSystem):
 def open_s3(spec: RemoteSpec, _location: Location) -> RemoteFileSystem:
     """S3, or a server that speaks its protocol (`endpoint`)."""
     config = _given(spec, _S3)
+    _check_keys(spec)
     settings = _settings(spec, config)
     if "access_key_id" not in config:
         settings["credential_provider"] = _aws_credentials(spec)
@@ -114,6 +115,15 @@ def open_web(spec: RemoteSpec, location: Location) -> RemoteFileSystem:
             raise ConfigError(message, kind="bad-url", hint="use https://")
         settings["client_options"]["default_headers"] = {"Authorization": f"Bearer {token}"}
     return WebFileSystem(spec, location.scheme, settings, ranges=False)
+
+
+def _check_keys(spec: RemoteSpec) -> None:
+    """Half of the credentials is a mistake, and never a reason to look for others."""
+    given = {name for name in ("access_key", "secret_key", "session_token") if name in spec.options}
+    absent = [name for name in ("access_key", "secret_key") if given and name not in given]
+    if absent:
+        message = f"remote {spec.name} has {' and '.join(sorted(given))}, and no {' and no '.join(absent)}"
+        raise ConfigError(message, hint=f"`gitmlog config --local remote.{spec.name}.{absent[0]} …`")
 
 
 def _given(spec: RemoteSpec, names: dict[str, str]) -> dict[str, Any]:

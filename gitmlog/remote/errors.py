@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import socket
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,22 @@ _SAYS = {
     "remote-region": "is in another region",
     "remote": "failed",
 }
+
+_CLOUDS = {"Generic S3 error": "S3", "Generic GCS error": "Google", "Generic MicrosoftAzure error": "Azure"}
+_PLACES = {
+    "S3": "they are looked for in remote.NAME.access_key and .secret_key (`gitmlog config --local`), remote.NAME.profile,"
+    " AWS_ACCESS_KEY_ID, the default profile of ~/.aws, and the machine's role: `gitmlog help remotes`",
+    "Google": "they are looked for in remote.NAME.credentials (`gitmlog config --local`), GOOGLE_APPLICATION_CREDENTIALS,"
+    " what `gcloud auth application-default login` left, and the machine's account: `gitmlog help remotes`",
+    "Azure": "they are looked for in remote.NAME.account_key and .sas_token (`gitmlog config --local`), AZURE_STORAGE_ACCOUNT_KEY"
+    " and its companions, and the machine's identity: `gitmlog help remotes`",
+}
+_LONGEST = 160
+_ASKED = re.compile(
+    r"(Generic \w+ error: )?Error performing (?P<what>\w+ \S+) in [\d.]+\S*( after \d+ retries,)?"
+    r"( max_retries: \d+,)?( retry_timeout: \S+)?\s+- (?P<cause>.*)"
+)
+_PREAMBLE = re.compile(r"^(HTTP error: |Server returned non-2xx status code: )")
 
 _BY_ERRNO = {
     errno.ENOSPC: "remote-full",
@@ -115,6 +132,8 @@ def is_gone(error: BaseException) -> bool:
 
 def remote_error(remote: str, error: BaseException) -> RemoteError:
     """An error of some library as one of ours. Never shows a URL's query, which may be a signature."""
+    if cloud := _without_credentials(str(error)):
+        return RemoteError(f"no {cloud} credentials were found for remote {remote}", kind="remote-auth", hint=_PLACES[cloud])
     kind = kind_of(error)
     detail = _detail(error)
     message = f"remote {remote} {_SAYS[kind]}" + (f" ({detail})" if detail else "")
@@ -157,9 +176,22 @@ def remote_errors(remote: str) -> Iterator[None]:
         raise remote_error(remote, error) from error
 
 
+def _without_credentials(text: str) -> str:
+    """The cloud whose libraries asked the machine itself for credentials, the last place to look, and got none; or ""."""
+    if not re.search(r"performing \w+ https?://(169\.254\.1|\[fd00:ec2|metadata\.google\.internal)", text):
+        return ""
+    return next((name for sign, name in _CLOUDS.items() if sign in text), "")
+
+
 def _detail(error: BaseException) -> str:
-    text = re.split(r"\n\s*Debug source|\n", str(error).strip(), maxsplit=1)[0]
-    if code := re.search(r"<Code>(\w+)</Code>", str(error)):
+    """The cause first, then what was asked for; cut between words."""
+    whole = str(error).strip()
+    text = re.split(r"\n\s*Debug source|\n", whole, maxsplit=1)[0]
+    if code := re.search(r"<Code>(\w+)</Code>", whole):
         text = code[1]
+    elif asked := _ASKED.match(text):
+        system = re.search(r'Os \{[^}]*message: "([^"]+)"', whole)
+        text = f"{system[1] if system else _PREAMBLE.sub('', asked['cause']).rstrip(': ')}: {asked['what']}"
+    text = re.sub(r"^Generic \w+ error: ", "", text)
     text = re.sub(r"https?://\S+", lambda found: found[0].split("?")[0].split("#")[0], text)
-    return re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", text)[:160]
+    return textwrap.shorten(re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", text), _LONGEST, placeholder=" …")

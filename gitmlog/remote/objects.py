@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gitmlog.core.digest import ObjectId, is_object_id
-from gitmlog.core.errors import DataError, GitmlogError, NotFoundError
+from gitmlog.core.errors import GitmlogError, NotFoundError
 from gitmlog.core.progress import SILENT, Progress, Task
 from gitmlog.remote.base import Health, RemoteSpec, SyncResult
 from gitmlog.remote.db import Presence, RemoteDB
