@@ -230,7 +230,7 @@ def _is_done(ws: Workspace, path: str, old: Metafile, listing: Listing) -> bool:
     """Whether the state database and the cache show that there is nothing to add."""
     if not is_unchanged(ws, path, old.oid, listing) or not ws.cache.has(old.oid):
         return False
-    return not old.is_directory or {row.oid for row in ws.state.load(path).values()} <= set(ws.cache)
+    return not old.is_directory or ws.state.objects(path) <= set(ws.cache)
 
 
 def _metafile(path: str, old: Metafile | None, facts: FileFacts | DirectoryFacts, options: AddOptions) -> Metafile:

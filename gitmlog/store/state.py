@@ -73,6 +73,17 @@ class State:
             self._discard()
             return {}
 
+    def objects(self, root: str) -> set[str]:
+        """The objects in the rows of one tracked path."""
+        connection = self._open()
+        if connection is None:
+            return set()
+        try:
+            return {oid for (oid,) in connection.execute("SELECT oid FROM files WHERE root = ?", (root,))}
+        except sqlite3.DatabaseError:
+            self._discard()
+            return set()
+
     def snapshot(self, root: str) -> ObjectId | None:
         """The object (file or tree) that all rows of one tracked path together are, if that was recorded."""
         return self._one("SELECT oid FROM snapshots WHERE root = ? AND whole", root)
