@@ -27,6 +27,9 @@ def boundary(command: click.Command, arguments: list[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and newer
+            click.echo(error.format_message())
+            return error.exit_code
         return _report(_usage_error(error), arguments)
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted: nothing half-done is visible; run the command again to finish it")

@@ -14,6 +14,7 @@ from gitmlog.git.staging import stage
 from gitmlog.metafile.text import format_metafile
 from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
 from gitmlog.ops.place import check_own
+from gitmlog.ops.select import not_tracked
 from gitmlog.repo.workspace import Workspace
 
 
@@ -29,16 +30,18 @@ def move(ws: Workspace, source: str, target: str, base: Path, *, progress: Progr
     """Rename. A killed `mv` is finished by running it again.
 
     Raises:
-        NotFoundError: kind `not-tracked`.
+        NotFoundError: kinds `not-tracked`, `no-path`: the folder to move into is not there.
         RefusedError: kinds `exists`, `bad-name`, `nested-metafile`, `metafile-ignored`.
     """
     with storage_errors("moving"), ws.changing(progress):
         old = ws.relative(source.removesuffix(".gitmlog"), base)
         new = _destination(ws, old, ws.relative(target, base))
+        if target.endswith("/") and new == ws.relative(target, base):
+            hint = f"mkdir -p {display(target)}"
+            raise NotFoundError(f"there is no folder {display(target)}", kind="no-path", hint=hint)
         text = ws.metafile_text(old)
         if text is None:
-            hint = "`gitmlog status` lists what is tracked"
-            raise NotFoundError(f"{display(old)} is not tracked by gitmlog", kind="not-tracked", hint=hint)
+            raise not_tracked(ws, source, old, ws.tracked())
         _check(ws, old, new)
         moved = replace(ws.metafile(old), facts=replace(ws.metafile(old).facts, path=PurePosixPath(new).name))
         # In this order, a killed `mv` can tell at every step that it was not finished: both metafiles are there.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmlog.core.errors import NotFoundError
+from gitmlog.core.errors import GitmlogError, NotFoundError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.repo.workspace import Workspace
 
@@ -72,9 +73,42 @@ def _select_one(ws: Workspace, given: str, base: Path, known: Sequence[str]) -> 
     if not inside and glob.has_magic(name):
         inside = _matching(name, known)
     if not inside and name:
-        hint = f"`gitmlog status` lists what is tracked; to track it: gitmlog add {display(given)}"
-        raise NotFoundError(f"{display(given)} is not tracked by gitmlog", kind="not-tracked", hint=hint)
+        raise not_tracked(ws, given, name, known)
     return inside
+
+
+def not_tracked(ws: Workspace, given: str, name: str, known: Sequence[str]) -> NotFoundError:
+    """The error for `given` (as written; `name` in the working tree), which names nothing tracked, with what was likely meant."""
+    return NotFoundError(f"{display(given)} is not tracked by gitmlog", kind="not-tracked", hint=_meant(ws, given, name, known))
+
+
+def _meant(ws: Workspace, given: str, name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    if os.path.lexists(ws.root / name):
+        return f"to track it: gitmlog add {display(given)}"
+    if _is_remote(ws, given):
+        return f"it is the name of a remote: --remote {given}"
+    if near := get_close_matches(name, known, 1, 0.7):
+        return f"did you mean {display(near[0])}? `gitmlog status` lists what is tracked"
+    if _is_revision(ws, given):
+        return f"it is a revision: --rev {given} (where the command has it), then the paths"
+    return "there is no such file either; `gitmlog status` lists what is tracked"
+
+
+def _is_remote(ws: Workspace, name: str) -> bool:
+    try:
+        return name in ws.config.remotes()
+    except GitmlogError:
+        return False
+
+
+def _is_revision(ws: Workspace, name: str) -> bool:
+    try:
+        ws.git.resolve(name)
+    except GitmlogError:
+        return False
+    return True
 
 
 def _matching(pattern: str, known: Sequence[str]) -> list[Selection]:
