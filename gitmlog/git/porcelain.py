@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmlog.core.errors import GitError, NotFoundError, UsageError
-from gitmlog.git.plumbing import environment, run_git
+from gitmlog.git.plumbing import environment, last_words, run_git
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def _clone(url: str, target: Path, more: list[str]) -> GitRepo:
     options += ["--config=core.hooksPath=/dev/null", "--config=core.fsmonitor=false", *more]
     try:
         # ext:: and its like are refused by GitPython; the protocols are named for git too, and for its own submodules
-        allowed = environment({"GIT_ALLOW_PROTOCOL": _PROTOCOLS})
+        # a folder that is cloned shall fetch nothing itself: its configuration may name commands
+        allowed = environment({"GIT_ALLOW_PROTOCOL": _PROTOCOLS, "GIT_NO_LAZY_FETCH": "1"})
         git.Repo.clone_from(url, target, env=allowed, multi_options=options, allow_unsafe_options=True).close()
     except git.exc.UnsafeProtocolError as error:
         raise UsageError(f"{url!r} names a command, not a repository", kind="bad-url", hint=_HINT) from error
@@ -96,8 +97,7 @@ def commit_paths(repo: GitRepo, paths: list[str], message: str) -> bool:
 
 def _said(error: git.exc.GitCommandError) -> str:
     text = str(error.stderr).strip().removeprefix("stderr:").strip(" '\n")
-    lines = [line.removeprefix("fatal: ") for line in text.splitlines() if line.strip() and not line.startswith("Cloning into")]
-    return lines[-1] if lines else "git failed"
+    return last_words(text) or "git failed"
 
 
 def check_identity(repo: GitRepo) -> None:

@@ -224,9 +224,7 @@ def index_error(path: Path, said: str) -> GitError:
         return GitError(f"git's index is damaged: {said}", kind="damaged-index", hint=hint)
     name = next((name for name in _INDEX_FORMS if f"'{name}'" in said), "")
     form, hint = _INDEX_FORMS.get(name, ("has an extension", "switch off in git's configuration what needs it"))
-    return GitError(
-        f"git's index {display(path)} {form}, which gitmlog cannot read: {said}", kind="unsupported-index", hint=hint
-    )
+    return GitError(f"git's index {display(path)} {form}, which gitmlog cannot read: {said}", kind="unsupported-index", hint=hint)
 
 
 def _open(start: Path) -> pygit2.Repository:

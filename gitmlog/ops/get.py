@@ -16,19 +16,19 @@ from gitmlog.core.paths import display, link_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.session import Session, session
 from gitmlog.git.porcelain import clone, fetch_default_branch, resolve_in_clone
+from gitmlog.git.repository import GitRepo
 from gitmlog.metafile.tree import TreeEntry
 from gitmlog.ops.checkout import process_umask
 from gitmlog.ops.source import Objects, Source, at_revision, clean_path
 from gitmlog.remote.base import Remote
 from gitmlog.remote.open import open_remote
-from gitmlog.repo.config import SHARED_PATH, Config, load_config, parse_config
-from gitmlog.repo.remotes import choose_remote, remote_spec
+from gitmlog.repo.config import SHARED_PATH, Config, parse_config, read_layer
+from gitmlog.repo.remotes import check_bearer, choose_remote, remote_spec
 from gitmlog.repo.schema import Layer, Value
 from gitmlog.repo.workspace import Workspace
 from gitmlog.store.cache import Cache
 from gitmlog.store.materialize import target
 
-_SENT_AS_THEY_ARE = ("token", "password", "sas_token")
 _STAGING = ".gitmlog-get"
 
 
@@ -68,21 +68,24 @@ def foreign(
 ) -> Iterator[Foreign]:
     """Open another repository: a folder in place, a URL by a partial clone into a temporary folder.
 
-    What the cache of a folder that is opened in place lacks is fetched into a temporary one; a damaged object in it is set aside.
+    In a folder that is opened in place nothing is written, and its private configuration is not read: it may be anybody's. What
+    its cache lacks is fetched into a temporary one.
 
     Raises:
         NotFoundError: kinds `no-repository`, `no-revision`, `no-commit`.
         UsageError: kind `bad-url`.
+        RefusedError: kind `remote-untrusted`, when something has to be fetched.
     """
     with tempfile.TemporaryDirectory(prefix="gitmlog-", ignore_cleanup_errors=True) as temporary:
         folder, store = Path(temporary), Cache(Path(temporary) / "cache")
         ws = _open(repo, revision, base, folder, user_config)
         name = resolve_in_clone(ws.git, revision or "HEAD")
-        in_place = not ws.root.is_relative_to(folder.resolve())
 
         def connect() -> Remote:
-            config = _config(ws, name, in_place=in_place)
-            return open_remote(remote_spec(config, choose_remote(config, None)))
+            config = _config(ws, name)
+            chosen = choose_remote(config, None)
+            check_bearer(config, chosen, f"clone it, look at its remotes, then there: `gitmlog remote trust {chosen}`")
+            return open_remote(remote_spec(config, chosen))
 
         try:
             yield Foreign(ws, name, Objects(ws.cache, store, connect, progress))
@@ -93,36 +96,26 @@ def foreign(
 def _open(repo: str, revision: str | None, base: Path, folder: Path, user_config: Path | None) -> Workspace:
     place = Path(os.path.abspath(base / repo)) if "://" not in repo else None
     if place is not None and (place / ".git").exists():
-        return Workspace.open(place, user_config)
+        return Workspace(GitRepo.discover(place, foreign=True), user_config)
     if place is not None and "::" not in repo and place.exists():
         repo = str(place)  # a bare repository
     return Workspace(clone(repo, folder / "clone", revision), user_config)
 
 
-def _config(ws: Workspace, revision: str, *, in_place: bool) -> Config:
+def _config(ws: Workspace, revision: str) -> Config:
     """As committed at the revision, or, when there was no remote yet, on the default branch."""
-    config = _config_at(ws, revision, in_place)
+    config = _config_at(ws, revision)
     if config.remotes():
         return config
-    return _config_at(ws, "HEAD" if in_place else fetch_default_branch(ws.git), in_place)
+    return _config_at(ws, "HEAD" if ws.git.foreign else fetch_default_branch(ws.git))
 
 
-def _config_at(ws: Workspace, revision: str, in_place: bool) -> Config:
+def _config_at(ws: Workspace, revision: str) -> Config:
     text = ws.git.file_at(revision, SHARED_PATH) or b""
     layers: dict[Layer, Mapping[str, Value]] = {"shared": parse_config(text, f"{revision}:{SHARED_PATH}", "shared")}
-    files = ws.config_files
-    if in_place:
-        layers["local"] = load_config({"local": files["local"]}).layers["local"]
-    if "user" in files:
-        user = load_config({"user": files["user"]}).layers["user"]
-        layers["user"] = {key: value for key, value in user.items() if _may_send(key, user)}
+    if ws.user_config is not None:
+        layers["user"] = read_layer(ws.user_config, "user")
     return Config(layers)
-
-
-def _may_send(key: str, user: Mapping[str, Value]) -> bool:
-    """Another repository chooses the address: what is sent as it is goes only where the user's own file says."""
-    parts = key.split(".")
-    return parts[-1] not in _SENT_AS_THEY_ARE or f"remote.{parts[1]}.url" in user
 
 
 def get(

@@ -107,8 +107,7 @@ class Objects:
                 hasher.update(data)
                 yield data
         if hasher.hexdigest() != entry.oid:
-            holder.set_aside(entry.oid)
-            raise corrupt_object(entry.oid)
+            raise corrupt_object(entry.oid, moved=holder.set_aside(entry.oid))
 
     def open(self, entry: TreeEntry) -> BinaryIO:
         """A seekable stream of one object, hashed whole before it is handed out. Raises DataError, kind `corrupt`."""
@@ -119,8 +118,7 @@ class Objects:
             while data := stream.read(CHUNK):
                 hasher.update(data)
             if hasher.hexdigest() != entry.oid:
-                holder.set_aside(entry.oid)
-                raise corrupt_object(entry.oid)
+                raise corrupt_object(entry.oid, moved=holder.set_aside(entry.oid))
             stream.seek(0)
         except BaseException:
             stream.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gitmlog.core.atomic import write_atomic
 from gitmlog.core.errors import ConfigError, NotFoundError, RefusedError
 from gitmlog.remote.base import RemoteSpec
+from gitmlog.remote.urls import check_endpoint, is_this_machine, parse_url
 from gitmlog.repo.config import Config
-from gitmlog.repo.schema import REMOTE_KEYS, Value
+from gitmlog.repo.schema import CREDENTIALS, REMOTE_KEYS, Layer, Value
 
 ORIGIN = "origin"
 _ADDRESS = ("url", "endpoint", "region")
@@ -45,8 +48,13 @@ def default_remote(config: Config) -> str | None:
 
 
 def remote_spec(config: Config, name: str) -> RemoteSpec:
-    """The remote `name` with its options. Raises ConfigError when it has no URL."""
-    options = {key: value for key, (value, _) in config.remote_options(name).items()}
+    """The remote `name` with its options, less the credentials that may not go to its address (spec: config.md, Trust).
+
+    Raises:
+        ConfigError: it has no URL.
+    """
+    found = config.remote_options(name)
+    options = {key: value for key, (value, layer) in found.items() if not _is_misdirected(found, key, layer)}
     url = options.pop("url", None)
     if not isinstance(url, str):
         raise ConfigError(f"remote {name!r} has no url", hint=f"gitmlog config remote.{name}.url URL")
@@ -56,6 +64,38 @@ def remote_spec(config: Config, name: str) -> RemoteSpec:
     return RemoteSpec(name, url, {key: value for key, value in options.items() if isinstance(value, str | int)})
 
 
+def _is_misdirected(options: Mapping[str, tuple[Value, Layer]], key: str, layer: Layer) -> bool:
+    """Whether a commit chose the address, and the user's own file, which serves every clone, a credential for that name.
+
+    Were the address in the user's own file too, it would win over the committed one.
+    """
+    committed = any(part in options and options[part][1] == "shared" for part in ("url", "endpoint"))
+    return key in CREDENTIALS and layer == "user" and committed
+
+
+def check_bearer(config: Config, name: str, hint: str) -> None:
+    """Refuse a committed endpoint that would get a credential of this machine's as it is, and not a signature.
+
+    Raises:
+        RefusedError: kind `remote-untrusted`.
+    """
+    options = config.remote_options(name)
+    if "endpoint" not in options or "url" not in options or options["endpoint"][1] != "shared":
+        return
+    scheme = parse_url(str(options["url"][0])).scheme
+    endpoint = urlsplit(check_endpoint(str(options["endpoint"][0])))
+    host = endpoint.hostname or ""
+    plain = scheme == "s3" and endpoint.scheme == "http" and not is_this_machine(host)
+    if scheme in ("gs", "az") or (plain and _may_have_session(remote_spec(config, name))):
+        message = f"remote {name!r}: a commit chose {host} to get this machine's credentials: it was not used"
+        raise RefusedError(message, kind="remote-untrusted", hint=hint)
+
+
+def _may_have_session(spec: RemoteSpec) -> bool:
+    """Whether requests may carry a session token: unless keys that need none are set, nobody knows what the chain finds."""
+    return "session_token" in spec.options or "access_key" not in spec.options
+
+
 def check_trust(config: Config, name: str, trust_file: Path, *, explicit: bool = True) -> None:
     """Refuse a committed address that is not the one that this clone used before; remember the first one.
 
@@ -63,7 +103,7 @@ def check_trust(config: Config, name: str, trust_file: Path, *, explicit: bool =
     whoever can commit could else send the team's bytes elsewhere by adding a remote and making it the default.
 
     Raises:
-        RefusedError: kind `remote-changed`, with old and new.
+        RefusedError: kind `remote-changed`, with old and new; `remote-untrusted`: a new endpoint would get a bearer token.
     """
     now, trusted = _committed_address(config, name), _read(trust_file)
     if not now or _known(config, name, trusted) == now:
@@ -82,6 +122,7 @@ def check_trust(config: Config, name: str, trust_file: Path, *, explicit: bool =
             kind="remote-changed",
             hint=f"see who added it: {look}; to accept it here: `gitmlog remote trust {name}`, or name it: --remote {name}",
         )
+    check_bearer(config, name, f"see who chose it: {look}; to accept it here: `gitmlog remote trust {name}`")
     trust_remote(config, name, trust_file)
 
 

@@ -57,6 +57,9 @@ REMOTE_KEYS: dict[str, Key] = {
 }
 
 SECRETS = frozenset({"secret_key", "session_token", "account_key", "sas_token", "password", "token"})
+CREDENTIALS = SECRETS | {"access_key", "credentials", "key_file"}
+"""What proves who somebody is: the user's own goes to no address that a commit chose."""
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def find_key(name: str) -> Key | None:
@@ -77,6 +80,8 @@ def value_problem(name: str, key: Key, value: object) -> str:
         if value >= 1 << 63:
             return "is too large"
         return f"must be at least {key.least}" if value < key.least else ""
+    if name.endswith(".region") and isinstance(value, str) and not _REGION.fullmatch(value):
+        return "must be letters, digits and '-': it becomes a part of the server's name"
     if key.type is str:
         return "" if isinstance(value, str) and value.isprintable() and value else "must be a string that is not empty"
     if not isinstance(value, list) or not value or any(item not in LINKS for item in value):

@@ -50,6 +50,8 @@ class Workspace:
     def config_files(self) -> dict[Layer, Path]:
         """Where each layer of the configuration is."""
         files: dict[Layer, Path] = {"local": self.home / "config.toml", "shared": self.root / SHARED_PATH}
+        if self.git.foreign:
+            del files["local"]
         if self.user_config is not None:
             files["user"] = self.user_config
         return files
@@ -62,11 +64,12 @@ class Workspace:
 
     @cached_property
     def cache(self) -> Cache:
-        """The local object database."""
+        """The local object database; that of a foreign repository is only read."""
+        if self.git.foreign:
+            return Cache(self.home / "cache", read_only=True)
         configured = self.config.get("cache.dir")
-        if not isinstance(configured, str):
-            return Cache(self.home / "cache")
-        return Cache(self.home / os.path.expanduser(configured))
+        place = os.path.expanduser(configured) if isinstance(configured, str) else "cache"
+        return Cache(self.home / place, user=self.git.commondir)
 
     @cached_property
     def state(self) -> State:
