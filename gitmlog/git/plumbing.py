@@ -66,6 +66,15 @@ def run_git(
     except FileNotFoundError as error:
         raise GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer") from error
     if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ").removeprefix("error: ")
+        said = last_words(done.stderr.decode("utf-8", "replace"))
         raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.returncode}'}")
     return done.stdout
+
+
+def last_words(said: str) -> str:
+    """The last line that says what went wrong, of all that git printed; "" when there is none."""
+    lines = [line.strip() for line in said.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("hint:", "Cloning into"))]
+    causes = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+    last = (causes or lines or [""])[-1]
+    return last.removeprefix("fatal: ").removeprefix("error: ")

@@ -339,7 +339,14 @@ def _adopt_metafiles(ws: Workspace, chosen: list[tuple[Selection, Metafile]]) ->
 
 
 def process_umask() -> int:
-    """The bits that new files of this process do not get. Reading it means setting it for a moment."""
+    """The bits that new files of this process do not get.
+
+    Where the kernel does not tell, reading it means setting it for a moment, in which other threads' files get all bits.
+    """
+    with suppress(OSError), open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
     mask = os.umask(0)
     os.umask(mask)
     return mask

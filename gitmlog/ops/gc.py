@@ -154,6 +154,7 @@ def gc(ws: Workspace, options: GcOptions | None = None, *, progress: Progress = 
             return plan.report(False, 0)
         _check_known(plan, options)
         with locked(ws.cache.lock, progress=progress):
+            _check_shared(ws, options)  # whoever came since then said so before they took the lock
             # Whoever committed, added or checked out since then made something reachable that was not.
             found = _plan(ws, repos, options)
             found.held, found.notes = plan.held, plan.notes
@@ -163,8 +164,8 @@ def gc(ws: Workspace, options: GcOptions | None = None, *, progress: Progress = 
 
 
 def is_shared(ws: Workspace) -> bool:
-    """Whether other clones may use the cache: it was configured, or another clone's configuration marked it."""
-    return ws.config.get("cache.dir") is not None or (ws.cache.root / "shared").exists()
+    """Whether other clones may use the cache: it lies elsewhere, or another clone that uses it said so."""
+    return ws.config.get("cache.dir") is not None or ws.cache.is_elsewhere or ws.cache.shared.exists()
 
 
 def _check_shared(ws: Workspace, options: GcOptions) -> None:
@@ -174,7 +175,9 @@ def _check_shared(ws: Workspace, options: GcOptions) -> None:
         "name the other clones with --clone DIR, and say with --no-other-clones that these are all; "
         "without --prune nothing is removed"
     )
-    message = f"the cache {display(ws.cache.root)} may be shared, and what other clones need is not known here"
+    users = [user for user in ws.cache.users() if user != display(ws.git.commondir)]
+    named = f" (it is used by {', '.join(users)})" if users else ""
+    message = f"the cache {display(ws.cache.root)} may be shared{named}, and what other clones need is not known here"
     raise RefusedError(message, kind="shared-cache", hint=hint)
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from gitmlog.core.atomic import storage_errors, sync_path
+from gitmlog.core.digest import ObjectId, hash_bytes
 from gitmlog.core.errors import NotFoundError, RefusedError
 from gitmlog.core.paths import display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.staging import stage
 from gitmlog.metafile.text import format_metafile
+from gitmlog.metafile.tree import format_tree
+from gitmlog.ops.content import list_path, read_content
 from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
 from gitmlog.ops.place import check_own
 from gitmlog.ops.select import not_tracked
@@ -65,16 +68,28 @@ def _check(ws: Workspace, old: str, new: str) -> None:
         raise RefusedError(f"{display(new)} cannot be tracked: {problem}", kind="bad-name", hint="choose another name")
     check_own(ws, new)
     owner = ws.owner(new)
-    both = os.path.lexists(ws.root / old) and os.path.lexists(ws.root / new)
+    lies = os.path.lexists(ws.root / new)
+    both = lies and os.path.lexists(ws.root / old)
     unfinished = owner == new != old and not both and ws.metafile(new).oid == ws.metafile(old).oid
     if owner is not None and not unfinished:
         hint = f"choose another name, or first: gitmlog rm {display(owner)}"
         raise RefusedError(f"{display(owner)} is tracked already", kind="exists", hint=hint)
     if new.startswith(f"{old}/"):
         raise RefusedError(f"{display(old)} cannot move into itself", kind="exists", hint="choose another name")
-    if both:
+    if both or (lies and not unfinished and _content(ws, new) != ws.metafile(old).oid):
         raise RefusedError(f"{display(new)} exists", kind="exists", hint="move it away, or choose another name")
     check_metafile_visible(ws, new)
+
+
+def _content(ws: Workspace, path: str) -> ObjectId | None:
+    """The id of what lies at `path`, all read; None when it cannot be one object or tree."""
+    listing = list_path(ws, path)
+    if listing is None or listing.odd:
+        return None
+    entries = read_content(ws, path, listing, rehash=True).entries
+    if "" in entries:
+        return entries[""].oid if entries[""].kind != "l" else None
+    return hash_bytes(format_tree(entries.values()))
 
 
 def _rename(ws: Workspace, old: str, new: str) -> None:

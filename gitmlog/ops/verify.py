@@ -105,6 +105,8 @@ def verify(
 ) -> VerifyReport:
     """Hash the objects of `paths` (all in the cache when there are none); a damaged one is moved to quarantine.
 
+    With `options.repair`, a whole one that lies in quarantine is taken back first.
+
     Raises:
         NotFoundError: kinds `not-tracked`, `no-remote`.
         RemoteError: the remote cannot be read.
@@ -119,6 +121,8 @@ def verify(
         chosen = chosen_now(ws, paths, base, needs.bad)
         if options.all:
             chosen += chosen_ever(ws, needs.notes)
+        if options.repair and (taken := ws.cache.take_back()):
+            needs.notes.append(f"{len(taken)} object(s) in quarantine are whole: taken back")
         if not paths:
             _hash_here(ws, list(ws.cache), found, progress)
         else:
