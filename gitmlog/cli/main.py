@@ -88,6 +88,7 @@ def cli(ctx: click.Context, folder: str | None, quiet: bool) -> None:
     gitmlog pull                          a colleague, after git clone
     """
     ctx.obj = App(folder=folder, quiet=quiet)
+    ctx.call_on_close(ctx.obj.close)
 
 
 def run(arguments: Sequence[str]) -> int:

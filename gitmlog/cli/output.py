@@ -56,6 +56,11 @@ class App:
         """Bars on a terminal, plain lines elsewhere, nothing when quiet."""
         return SILENT if self.quiet else Reporter(terminal=sys.stderr.isatty())
 
+    def close(self) -> None:
+        """The command is over."""
+        if "workspace" in self.__dict__ and "state" in self.workspace.__dict__:
+            self.workspace.state.close()
+
     def say(self, text: str) -> None:
         """Print a line of a result that nobody asked for by name: not when quiet."""
         if not self.quiet:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitmlog.cli.options import json_option, pass_app
-from gitmlog.cli.output import App, echo_json, human_size, plural
+from gitmlog.cli.output import App, echo, echo_json, human_size, plural
 
 if TYPE_CHECKING:
     from gitmlog.ops.gc import Amount, GcReport
@@ -62,12 +62,13 @@ def command(
 
 
 def _show(app: App, report: GcReport) -> None:
+    say = app.say if report.pruned else echo
     for note in report.notes:
         app.note(note)
     would = "" if report.pruned else "would be "
-    app.say(f"needed: {_words(report.reachable)}")
+    say(f"needed: {_words(report.reachable)}")
     lines = [
-        (report.unpushed, "kept, since no remote holds it (gitmlog push --all, or --unpushed)"),
+        (report.unpushed, "not needed, but kept, since no remote holds it (--unpushed gives it up for good)"),
         (report.restored, f"{would}taken back from the trash"),
         (report.moved, f"{would}moved to the trash"),
         (report.deleted, f"{would}deleted"),
@@ -75,11 +76,13 @@ def _show(app: App, report: GcReport) -> None:
     ]
     for amount, text in lines:
         if amount.objects:
-            app.say(f"{text}: {_words(amount)}")
+            say(f"{text}: {_words(amount)}")
     if report.sessions:
-        app.say(f"removed what {plural(report.sessions, 'killed process')} left".replace("processs", "processes"))
-    if not report.pruned and (report.moved.objects or report.deleted.objects):
-        app.say("nothing was changed: gitmlog gc --prune does it")
+        say(f"removed what {plural(report.sessions, 'killed process')} left".replace("processs", "processes"))
+    if not (report.restored.objects or report.moved.objects or report.deleted.objects):
+        say("nothing was removed" if report.pruned else "nothing to remove")
+    elif not report.pruned:
+        say("nothing was changed: gitmlog gc --prune does it")
 
 
 def _words(amount: Amount) -> str:

@@ -58,21 +58,27 @@ def _show(app: App, report: VerifyReport, repair: bool) -> None:
         echo(text)
     for problem in report.problems:
         echo(_line(problem, report.remote))
-    app.say(f"read {plural(report.objects, 'object')} ({human_size(report.bytes)}) of the cache")
+    echo(f"read {plural(report.objects, 'object')} ({human_size(report.bytes)}) of the cache")
     if report.remote is not None:
-        away = f"; {report.not_cached:,} of them are not in the cache" if report.not_cached else ""
-        app.say(f"read {plural(report.remote_objects, 'object')} on {report.remote}{away}")
-    left = sum(not problem.repaired for problem in report.problems)
+        away = f"; {report.not_cached:,} of them {'is' if report.not_cached == 1 else 'are'} not in the cache"
+        echo(f"read {plural(report.remote_objects, 'object')} on {report.remote}{away if report.not_cached else ''}")
+    echo(_verdict(report, repair))
+
+
+def _verdict(report: VerifyReport, repair: bool) -> str:
+    left = [problem for problem in report.problems if not problem.repaired]
+    count = plural(len(left), "object")
     if report.is_whole:
-        app.say("all is whole")
-    elif not left:
-        app.say("what the unreadable metafiles need was not looked at")
-    elif not repair:
-        app.say(f"{plural(left, 'object')} damaged or missing: gitmlog verify --repair")
-    else:
-        app.say(
-            f"{plural(left, 'object')} could not be repaired: whoever has them can run gitmlog push, or verify --remote --repair"
-        )
+        return "all is whole"
+    if not left:
+        return "what the unreadable metafiles need was not looked at"
+    if repair:
+        return f"{count} could not be repaired: whoever has them can run gitmlog push, or verify --remote --repair"
+    if any(problem.place == "remote" for problem in left):
+        return f"{count} damaged or missing: gitmlog verify --remote --repair"
+    if not report.objects and all(problem.condition == "missing" for problem in left):
+        return f"the cache is empty, {count} {'is' if len(left) == 1 else 'are'} needed: gitmlog pull"
+    return f"{count} damaged or missing: gitmlog verify --repair"
 
 
 def _line(problem: Problem, remote: str | None) -> str:
