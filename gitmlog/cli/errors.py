@@ -32,7 +32,7 @@ def boundary(command: click.Command, arguments: list[str]) -> int:
             return error.exit_code
         return _report(_usage_error(error), arguments)
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted: nothing half-done is visible; run the command again to finish it")
+        _say("interrupted: nothing half-done is visible; run the command again: it goes on file by file")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # python would complain when it flushes at exit

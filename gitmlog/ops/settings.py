@@ -43,9 +43,9 @@ class Setting:
 
 
 def settings(files: dict[Layer, Path]) -> list[Setting]:
-    """All keys that are set or have a default, sorted by name. Raises ConfigError."""
+    """All keys that are set or have a default, sorted by name; not the files' own version. Raises ConfigError."""
     config = load_config(files)
-    names = {name for layer in config.layers.values() for name in layer} | set(KEYS)
+    names = ({name for layer in config.layers.values() for name in layer} | set(KEYS)) - {"version"}
     return [found for name in sorted(names) if (found := _setting(config, name)) is not None]
 
 

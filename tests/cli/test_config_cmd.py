@@ -96,3 +96,22 @@ def test_a_committed_file_with_what_may_not_be_committed(sandbox: Sandbox) -> No
     done = sandbox.gitmlog("config", "--json")
     assert done.code == 1
     assert json.loads(done.err)["error"]["kind"] == "bad-config"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--global", "core.jobs", "2"), "gitmlog config --user"),
+        (("get", "core.jobs"), "gitmlog config core.jobs"),
+        (("set", "core.jobs", "2"), "gitmlog config core.jobs VALUE"),
+        (("unset", "core.jobs"), "gitmlog config --unset core.jobs"),
+        (("core.jobs", "2", "3"), "quote"),
+    ],
+)
+def test_words_that_git_has(sandbox: Sandbox, words: tuple[str, ...], hint: str) -> None:
+    assert hint in sandbox.fails("config", *words, code=2, kind="usage")["hint"]
+
+
+def test_the_version_of_a_file_is_no_setting(sandbox: Sandbox) -> None:
+    assert sandbox.here("config", "core.jobs", "2").code == 0
+    assert "version" not in sandbox.here("config").out

@@ -12,6 +12,7 @@ import pytest
 
 from gitmlog.cli.main import COMMANDS
 from gitmlog.ops.topics import pages
+from tests.conftest import Sandbox
 
 
 def gitmlog(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,3 +82,10 @@ def test_on_a_terminal_it_is_rendered_and_paged() -> None:
     assert b"Exit codes" in shown
     assert b"# Exit codes" not in shown
     assert b"| --- |" not in shown
+
+
+def test_the_help_of_a_command_below_a_command(sandbox: Sandbox) -> None:
+    done = sandbox.here("help", "remote", "add")
+    assert done.code == 0
+    assert done.out.startswith("Usage: gitmlog remote add ")
+    assert sandbox.fails("help", "remote", "nope", code=3, kind="no-topic")

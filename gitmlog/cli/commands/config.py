@@ -11,10 +11,14 @@ from gitmlog.cli.output import App, echo, echo_json
 from gitmlog.core.errors import NotFoundError, UsageError
 from gitmlog.repo.schema import Layer, Value
 
+_VERBS = {"get": "KEY", "set": "KEY VALUE", "unset": "--unset KEY", "list": "--list", "edit": "KEY VALUE"}
+
 
 @click.command("config")
 @click.argument("key", required=False)
 @click.argument("value", required=False)
+@click.argument("rest", nargs=-1, metavar="")
+@click.option("--global", "as_global", is_flag=True, hidden=True, help="git's word for --user.")
 @click.option("--local", "layer", flag_value="local", help="In this clone (the default for writing).")
 @click.option("--user", "layer", flag_value="user", help="In your own file, for all repositories.")
 @click.option("--shared", "layer", flag_value="shared", help="In .gitmlog/config.toml, which is committed; it is staged.")
@@ -22,7 +26,17 @@ from gitmlog.repo.schema import Layer, Value
 @click.option("--list", "as_list", is_flag=True, help="Show all keys (also without KEY).")
 @json_option
 @pass_app
-def command(app: App, key: str | None, value: str | None, layer: Layer | None, unset: bool, as_list: bool, as_json: bool) -> None:
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
+    app: App,
+    key: str | None,
+    value: str | None,
+    rest: tuple[str, ...],
+    as_global: bool,
+    layer: Layer | None,
+    unset: bool,
+    as_list: bool,
+    as_json: bool,
+) -> None:
     """Read and write settings. `gitmlog help config` lists the keys.
 
     Three files, the first that has a key wins: this clone's, your own, the committed one. Credentials can stand in the first two
@@ -37,6 +51,13 @@ def command(app: App, key: str | None, value: str | None, layer: Layer | None, u
       gitmlog config --shared remote.origin.region eu-central-1
       gitmlog config --unset cache.link
     """
+    if as_global:
+        raise UsageError("there is no --global", hint="your own file, for all repositories: `gitmlog config --user`")
+    if key in _VERBS:
+        hint = f"without the word: gitmlog config {_VERBS[key].replace('KEY', value or 'KEY')}"
+        raise UsageError(f"config has no {key!r}", hint=hint)
+    if rest:
+        raise UsageError(f"too many words: {' '.join(rest)}", hint="quote a VALUE that has spaces")
     if key is None and unset:
         raise UsageError("--unset needs a KEY")
     if as_list and key is not None:

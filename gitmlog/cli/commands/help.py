@@ -21,10 +21,10 @@ _KINDS = {"guide": "Guides", "spec": "Specifications"}
 
 
 @click.command("help")
-@click.argument("topic", required=False)
+@click.argument("topic", nargs=-1, metavar="[TOPIC]")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, topic: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:
     """Show a command, a guide or a specification; without TOPIC, list them all.
 
     Where a command and a specification have one name, both are shown.
@@ -33,20 +33,22 @@ def command(ctx: click.Context, topic: str | None, as_json: bool) -> None:
     Examples:
       gitmlog help
       gitmlog help add
+      gitmlog help remote add
       gitmlog help start
       gitmlog help metafile | less
     """
     from gitmlog.ops.topics import find_page, pages
 
-    if topic is None:
+    if not topic:
         _list(ctx, pages(), as_json)
         return
-    usage, page = _usage(ctx, topic), find_page(topic)
+    name = " ".join(topic)
+    usage, page = _usage(ctx, topic), find_page(name)
     if usage is None and page is None:
-        raise _unknown(topic, [page.name for page in pages()])
+        raise _unknown(name, [page.name for page in pages()])
     if as_json:
         text = page.text if page else None
-        echo_json({"topic": topic, "command": usage, "page": text, "kind": page.shelf if page else "command"})
+        echo_json({"topic": name, "command": usage, "page": text, "kind": page.shelf if page else "command"})
         return
     _show(usage, page)
 
@@ -67,15 +69,16 @@ def _list(ctx: click.Context, every: list[Page], as_json: bool) -> None:
     echo("\n" + formatter.getvalue() + "\n`gitmlog help TOPIC` shows a command, a guide or a specification.")
 
 
-def _usage(ctx: click.Context, topic: str) -> str | None:
-    """The help of the command `topic`, or None when there is no such command."""
-    root = ctx.find_root()
-    group = root.command
-    found = group.get_command(root, topic) if isinstance(group, click.Group) else None
-    if found is None:
-        return None
-    with click.Context(found, info_name=topic, parent=root) as inner:
-        return found.get_help(inner)
+def _usage(ctx: click.Context, topic: tuple[str, ...]) -> str | None:
+    """The help of the command that these words call, or None when there is no such command."""
+    context = ctx.find_root()
+    for word in topic:
+        group = context.command
+        found = group.get_command(context, word) if isinstance(group, click.Group) else None
+        if found is None:
+            return None
+        context = click.Context(found, info_name=found.name, parent=context)
+    return context.command.get_help(context)
 
 
 def _show(usage: str | None, page: Page | None) -> None:
@@ -86,7 +89,11 @@ def _show(usage: str | None, page: Page | None) -> None:
     parts = [usage] if usage else []
     if page:
         parts.append(_render(page.text))
-    click.echo_via_pager("\n\n".join(parts))
+    text = "\n\n".join(parts)
+    if len(text.splitlines()) < shutil.get_terminal_size().lines:
+        echo(text)
+    else:
+        click.echo_via_pager(text)
 
 
 def _render(text: str) -> str:
