@@ -23,7 +23,7 @@ def main() -> None:
     """Measure what was asked for."""
     options = _options()
     folder = Path(tempfile.mkdtemp(prefix="gitmlog-bench-", dir=options.folder))
-    bench = Bench(folder, _environment(folder, options.peers), options.scale, options.rounds)
+    bench = Bench(folder, _environment(folder, options.peers), options.scale, options.rounds, options.peer_rounds)
     try:
         rows = []
         for name in options.rows or ROWS:
@@ -44,6 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", metavar="DIR", help="where to work (default: the temporary folder); needs 60 GB at scale 1")
     parser.add_argument("--scale", type=float, default=1.0, help="less than 1 for a trial")
     parser.add_argument("--rounds", type=int, default=3, help="how often each takes its turn (the median counts)")
+    parser.add_argument("--peer-rounds", type=int, default=3, help="in how many of these rounds the peers take part")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     return parser.parse_args()
 
@@ -63,7 +64,7 @@ def _about(bench: Bench) -> list[str]:
     machine = f"{system}, {os.cpu_count()} cores, Python {platform.python_version()}"
     scale = "" if bench.scale == 1 else f" Trial at scale {bench.scale:g}."
     return [
-        f"Median of {bench.rounds} rounds taken in turn on {machine}.{scale}",
+        f"Median of {bench.rounds} rounds taken in turn (peers: {min(bench.rounds, bench.peer_rounds)}) on {machine}.{scale}",
         "Peers as they are: none of them syncs what it wrote, gitmlog always does.",
         f"{'; '.join(versions(bench.env))}.",
     ]

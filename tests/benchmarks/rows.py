@@ -15,6 +15,7 @@ from tests.benchmarks.measure import Failed, Sample, median, run
 from tests.benchmarks.tools import GITMLOG, Tool, available, dvc, git_annex, git_lfs, gitmlog
 from tests.servers import BUCKET, seaweedfs
 
+PEERS = ("dvc", "git-lfs", "git-annex")
 SCAN = """
 import os, sys
 def walk(path):
@@ -37,12 +38,14 @@ class Bench:
         env: the environment of all commands.
         scale: 1 for the sizes of the table, less for a trial.
         rounds: how often each row takes turns.
+        peer_rounds: in how many of these rounds the peers take part, where a turn of theirs takes minutes.
     """
 
     folder: Path
     env: Mapping[str, str]
     scale: float = 1.0
     rounds: int = 3
+    peer_rounds: int = 3
     _numbers: Iterator[int] = field(default_factory=count)
 
     def fresh(self) -> Path:
@@ -90,13 +93,15 @@ class Row:
 Measure = Callable[[], Sample]
 
 
-def _take_turns(bench: Bench, contenders: Mapping[str, Measure]) -> dict[str, Sample]:
+def _take_turns(bench: Bench, contenders: Mapping[str, Measure], rounds: int = 0) -> dict[str, Sample]:
     taken: dict[str, list[Sample]] = {name: [] for name in contenders}
-    for number in range(bench.rounds):
+    for number in range(rounds or bench.rounds):
         for name, measure in contenders.items():
+            if name.startswith(PEERS) and number >= bench.peer_rounds:
+                continue
             bench.settle()
             taken[name].append(measure())
-            sys.stderr.write(f"  {number + 1}/{bench.rounds} {name}: {taken[name][-1].seconds:.2f} s\n")
+            sys.stderr.write(f"  {number + 1} {name}: {taken[name][-1].seconds:.2f} s\n")
     return {name: median(samples) for name, samples in taken.items()}
 
 
@@ -276,7 +281,7 @@ def start(bench: Bench) -> Row:
     }
     if "dvc" in {tool.name for tool in _contenders(bench, links=False)}:
         contenders["dvc"] = lambda: run(["dvc", "--version"], root, bench.env)
-    samples = _take_turns(Bench(bench.folder, bench.env, bench.scale, bench.rounds * 7, bench._numbers), contenders)
+    samples = _take_turns(bench, contenders, bench.rounds * 7)
     return _row("`gitmlog --version`", {"python -c pass": 2}, "python -c pass", samples)
 
 
