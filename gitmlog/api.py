@@ -263,7 +263,10 @@ class Repo:
 
     def get(self, path: AnyPath, rev: str | None = None, out: AnyPath | None = None, force: bool = False) -> Path:
         """As `gitmlog.get`, from this repository."""
-        return get(self._root, path, rev, out, force, user_config=self._user_config, progress=self._progress)
+        from gitmlog.ops.get import get as get_
+
+        with self._workspace() as ws:
+            return get_(ws, os.fspath(path), Path.cwd(), revision=rev, out=out, force=force, progress=self._progress).path
 
     @contextmanager
     def _workspace(self) -> Iterator[Workspace]:

@@ -18,6 +18,7 @@ from gitmlog.core.session import Session, session
 from gitmlog.git.porcelain import clone, fetch_default_branch, resolve_in_clone
 from gitmlog.git.repository import GitRepo
 from gitmlog.metafile.tree import TreeEntry
+from gitmlog.ops import sync
 from gitmlog.ops.checkout import process_umask
 from gitmlog.ops.source import Objects, Source, at_revision, clean_path
 from gitmlog.remote.base import Remote
@@ -64,9 +65,11 @@ class Foreign:
 
 @contextmanager
 def foreign(
-    repo: str, revision: str | None, base: Path, user_config: Path | None, *, progress: Progress = SILENT
+    repo: str | Workspace, revision: str | None, base: Path, user_config: Path | None, *, progress: Progress = SILENT
 ) -> Iterator[Foreign]:
     """Open another repository: a folder in place, a URL by a partial clone into a temporary folder.
+
+    A workspace is one that the caller works in: its private configuration counts, as for every other command.
 
     In a folder that is opened in place nothing is written, and its private configuration is not read: it may be anybody's. What
     its cache lacks is fetched into a temporary one.
@@ -78,10 +81,12 @@ def foreign(
     """
     with tempfile.TemporaryDirectory(prefix="gitmlog-", ignore_cleanup_errors=True) as temporary:
         folder, store = Path(temporary), Cache(Path(temporary) / "cache")
-        ws = _open(repo, revision, base, folder, user_config)
+        ws = repo if isinstance(repo, Workspace) else _open(repo, revision, base, folder, user_config)
         name = resolve_in_clone(ws.git, revision or "HEAD")
 
         def connect() -> Remote:
+            if ws is repo:
+                return sync.connect(ws, None)
             config = _config(ws, name)
             chosen = choose_remote(config, None)
             check_bearer(config, chosen, f"clone it, look at its remotes, then there: `gitmlog remote trust {chosen}`")
@@ -99,7 +104,9 @@ def _open(repo: str, revision: str | None, base: Path, folder: Path, user_config
         return Workspace(GitRepo.discover(place, foreign=True), user_config)
     if place is not None and "::" not in repo and place.exists():
         repo = str(place)  # a bare repository
-    return Workspace(clone(repo, folder / "clone", revision), user_config)
+    ws = Workspace(clone(repo, folder / "clone", revision), user_config)
+    ws.cache.user = None  # it is gone in a moment: no user of a shared cache that gc should know of
+    return ws
 
 
 def _config(ws: Workspace, revision: str) -> Config:
@@ -119,7 +126,7 @@ def _config_at(ws: Workspace, revision: str) -> Config:
 
 
 def get(
-    repo: str,
+    repo: str | Workspace,
     path: str,
     base: Path,
     *,

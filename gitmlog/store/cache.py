@@ -184,8 +184,8 @@ class Cache:
             return
         line = display(os.path.realpath(self.user or ""))
         if line not in self.users():
-            self.root.mkdir(parents=True, exist_ok=True)
             try:
+                self.root.mkdir(parents=True, exist_ok=True)
                 fd = os.open(self.shared, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
             except OSError as error:
                 if error.errno in (errno.EROFS, errno.EACCES):

@@ -216,10 +216,3 @@ def test_get_refuses_options_and_hides_passwords(away: Sandbox, box: Sandbox) ->
     assert "hunter2" not in done.err
     away.fails("get", str(box.root), "m.bin", "--rev", "--upload-pack=x", code=3, kind="no-revision")
     assert list(away.root.iterdir()) == []
-
-
-def test_bearer_secrets_go_to_no_address_of_others() -> None:
-    from gitmlog.ops.get import _may_send
-
-    user = {"remote.origin.token": "t", "remote.mine.token": "t", "remote.mine.url": "https://a", "remote.origin.secret_key": "s"}
-    assert [key for key in user if _may_send(key, user)] == ["remote.mine.token", "remote.mine.url", "remote.origin.secret_key"]

@@ -91,6 +91,34 @@ def test_the_private_configuration_of_a_foreign_repository_is_not_read(sandbox: 
     assert (away.root / "m").read_bytes() == b"model"
 
 
+def test_the_private_configuration_of_ones_own_is_read(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gitmlog
+
+    sandbox.write("m", b"model")
+    assert sandbox.here("add", "m").code == 0
+    sandbox.commit()
+    assert sandbox.here("remote", "add", "origin", str(tmp_path / "store"), "--local").code == 0
+    assert sandbox.here("push").code == 0
+    (sandbox.root / ".git/gitmlog/cache/objects" / OID[:2] / OID[2:]).unlink()
+    monkeypatch.chdir(tmp_path)
+    assert gitmlog.Repo.open(sandbox.root).get("m", out="got").read_bytes() == b"model"
+    with pytest.raises(gitmlog.GitmlogError):
+        gitmlog.get(sandbox.root, "m", out="got again")
+
+
+def test_a_clone_that_get_makes_is_no_user_of_a_shared_cache(
+    sandbox: Sandbox, away: Sandbox, tmp_path: Path, user_config: Path
+) -> None:
+    sandbox.write("m", b"model")
+    assert sandbox.here("add", "m").code == 0
+    assert sandbox.here("remote", "add", "origin", str(tmp_path / "store")).code == 0
+    assert sandbox.here("push").code == 0
+    sandbox.commit()
+    assert sandbox.here("config", "--user", "cache.dir", str(tmp_path / "shared")).code == 0
+    assert away.here("get", f"file://{sandbox.root}", "m").code == 0
+    assert (tmp_path / "shared/shared").read_text() == ""
+
+
 class Listener:
     """A web server that says "not found" and remembers the headers of every request."""
 

@@ -192,8 +192,9 @@ def test_metafile_that_is_a_link(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_size_that_is_not_the_objects(sandbox: Sandbox) -> None:
     oid = put_object(sandbox, b"bytes")
     commit_metafile(sandbox, "m.bin.gitmlog", file_metafile("m.bin", oid, 1 << 40))
-    sandbox.fails("checkout", code=5, kind="corrupt")
+    sandbox.fails("checkout", code=5, kind="bad-metafile")
     assert not (sandbox.root / "m.bin").exists()
+    assert (sandbox.root / ".git/gitmlog/cache/objects" / oid[:2] / oid[2:]).exists()
 
 
 HOSTILE_METAFILES = {
