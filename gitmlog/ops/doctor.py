@@ -207,7 +207,8 @@ def _state(ws: Workspace) -> Iterator[Check]:
     if not path.exists():
         return
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        alone = "" if os.path.exists(f"{path}-wal") else "&immutable=1"  # else SQLite makes files beside it even to read
+        with closing(sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True)) as connection:
             said = connection.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
         said = str(error)
