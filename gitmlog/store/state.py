@@ -124,7 +124,7 @@ class State:
         return count == len(files)
 
     def record(self, root: str, rows: Mapping[str, Row], known_since: int, *, whole: ObjectId | None = None) -> None:
-        """Replace the rows of `root`; those that are not settled at `known_since` (nanoseconds) keep their name and match no file.
+        """Replace the rows of `root`. Those not settled at `known_since` (nanoseconds) keep their name and match no file.
 
         `whole` names the object that `rows` together are; without it, `last` stays as it was.
         """

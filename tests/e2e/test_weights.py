@@ -71,7 +71,7 @@ def test_a_colleague_gets_byte_identical_weights(
         url, endpoint = f"s3://{servers.BUCKET}/weights", f"http://127.0.0.1:{port}"
         ada.ok("remote", "add", "origin", url, "--endpoint", endpoint, "--region", "us-east-1")
         ada.ok("push")
-        assert "sent 0 objects" in ada.ok("push")
+        assert "everything is on origin already" in ada.ok("push")
         ada.git("push", "-q", "origin", "HEAD")
         ada.git("clone", "-q", str(tmp_path / "origin.git"), str(tmp_path / "bob"))
         bob = Sandbox(tmp_path / "bob")
