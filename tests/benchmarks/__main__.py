@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.benchmarks.measure import Failed
 from tests.benchmarks.rows import ROWS, Bench
 from tests.benchmarks.table import render, write_readme
 from tests.benchmarks.tools import versions
@@ -29,11 +30,14 @@ def main() -> None:
         for name in options.rows or ROWS:
             sys.stderr.write(f"{name}\n")
             rows.append(ROWS[name](bench))
+            sys.stderr.write(f"{render(rows[-1:], [])}\n")
+    except Failed as error:
+        sys.stderr.write(f"stopped: {error}\n")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table = render(rows, _about(bench))
     sys.stdout.write(table + "\n")
-    if options.readme:
+    if options.readme and rows:
         write_readme(Path(__file__).parents[2] / "README.md", table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +54,12 @@ class Bench:
         made = self.folder / f"{next(self._numbers):04d}"
         made.mkdir()
         return made
+
+    def done_with(self, folder: Path, source: Path, sample: Sample) -> Sample:
+        """Make room after a turn with one large file; a folder of many files stays until the end (see above)."""
+        if source.is_file():
+            shutil.rmtree(folder)
+        return sample
 
     def call(self, *command: str, cwd: Path) -> None:
         """Run something that is not measured."""
@@ -134,7 +141,7 @@ def _adding(bench: Bench, tool: Tool, source: Path) -> Measure:
     def measure() -> Sample:
         root = bench.repository(tool)
         name = _place(bench, source, root)
-        return run(tool.add(name), root, bench.env)
+        return bench.done_with(root, source, run(tool.add(name), root, bench.env))
 
     return measure
 
@@ -143,7 +150,8 @@ def _copying(bench: Bench, source: Path) -> Measure:
     def measure() -> Sample:
         target = bench.fresh() / source.name
         sync = f"sync '{target}'" if source.is_file() else f"sync -f '{target}'"
-        return run(["sh", "-c", f"cp -r '{source}' '{target}' && {sync}"], target.parent, bench.env)
+        sample = run(["sh", "-c", f"cp -r '{source}' '{target}' && {sync}"], target.parent, bench.env)
+        return bench.done_with(target.parent, source, sample)
 
     return measure
 
@@ -240,14 +248,16 @@ def _sending(bench: Bench, tool: Tool, source: Path, connect: Callable[[Tool, Pa
         connect(tool, root)
         bench.settle()
         pushed = run(tool.push, root, bench.env)
-        (root / source.name).rename(bench.fresh() / source.name)
-        (root / tool.cache).rename(bench.fresh() / "cache")
+        aside = bench.fresh()
+        (root / source.name).rename(aside / source.name)
+        (root / tool.cache).rename(aside / "cache")
         if tool.program == "dvc":
             (root / tool.cache).mkdir(parents=True)
         bench.settle()
         pulled = run(tool.pull, root, bench.env)
         sys.stderr.write(f"    push {pushed.seconds:.2f} s, pull {pulled.seconds:.2f} s\n")
-        return Sample(pushed.seconds + pulled.seconds, max(pushed.peak, pulled.peak))
+        bench.done_with(aside, source, pushed)
+        return bench.done_with(root, source, Sample(pushed.seconds + pulled.seconds, max(pushed.peak, pulled.peak)))
 
     return measure
 
