@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.measure import Failed
-from tests.benchmarks.rows import ROWS, Bench
+from tests.benchmarks.rows import PEERS, ROWS, Bench
 from tests.benchmarks.table import render, write_readme
 from tests.benchmarks.tools import versions
 from tests.servers import ACCESS, SECRET
@@ -24,7 +24,9 @@ def main() -> None:
     """Measure what was asked for."""
     options = _options()
     folder = Path(tempfile.mkdtemp(prefix="gitmlog-bench-", dir=options.folder))
-    bench = Bench(folder, _environment(folder, options.peers), options.scale, options.rounds, options.peer_rounds)
+    bench = Bench(
+        folder, _environment(folder, options.peers), options.scale, options.rounds, options.peer_rounds, tuple(options.only)
+    )
     try:
         rows = []
         for name in options.rows or ROWS:
@@ -49,6 +51,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="less than 1 for a trial")
     parser.add_argument("--rounds", type=int, default=3, help="how often each takes its turn (the median counts)")
     parser.add_argument("--peer-rounds", type=int, default=3, help="in how many of these rounds the peers take part")
+    parser.add_argument(
+        "--only", nargs="+", default=PEERS, choices=PEERS, metavar="PEER", help=f"which peers ({', '.join(PEERS)})"
+    )
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     return parser.parse_args()
 

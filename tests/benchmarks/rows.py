@@ -40,6 +40,7 @@ class Bench:
         scale: 1 for the sizes of the table, less for a trial.
         rounds: how often each row takes turns.
         peer_rounds: in how many of these rounds the peers take part, where a turn of theirs takes minutes.
+        peers: which of them.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Bench:
     scale: float = 1.0
     rounds: int = 3
     peer_rounds: int = 3
+    peers: tuple[str, ...] = PEERS
     _numbers: Iterator[int] = field(default_factory=count)
 
     def fresh(self) -> Path:
@@ -101,13 +103,16 @@ Measure = Callable[[], Sample]
 
 
 def _take_turns(bench: Bench, contenders: Mapping[str, Measure], rounds: int = 0) -> dict[str, Sample]:
+    """Each round begins with the next one: a disk that slows down after a burst must not always meet the same contender."""
     taken: dict[str, list[Sample]] = {name: [] for name in contenders}
+    names = list(contenders)
     for number in range(rounds or bench.rounds):
-        for name, measure in contenders.items():
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
             if name.startswith(PEERS) and number >= bench.peer_rounds:
                 continue
             bench.settle()
-            taken[name].append(measure())
+            taken[name].append(contenders[name]())
             sys.stderr.write(f"  {number + 1} {name}: {taken[name][-1].seconds:.2f} s\n")
     return {name: median(samples) for name, samples in taken.items()}
 
@@ -148,9 +153,10 @@ def _adding(bench: Bench, tool: Tool, source: Path) -> Measure:
 
 def _copying(bench: Bench, source: Path) -> Measure:
     def measure() -> Sample:
-        target = bench.fresh() / source.name
+        target = bench.fresh() / "copy"
+        placed = target.parent / _place(bench, source, target.parent)
         sync = f"sync '{target}'" if source.is_file() else f"sync -f '{target}'"
-        sample = run(["sh", "-c", f"cp -r '{source}' '{target}' && {sync}"], target.parent, bench.env)
+        sample = run(["sh", "-c", f"cp -r '{placed}' '{target}' && {sync}"], target.parent, bench.env)
         return bench.done_with(target.parent, source, sample)
 
     return measure
@@ -165,7 +171,7 @@ def _contenders(bench: Bench, *, links: bool = True) -> list[Tool]:
         git_lfs(),
         git_annex(),
     ]
-    return available(tools, bench.env["PATH"])
+    return available([tool for tool in tools if tool.name.startswith(("gitmlog", *bench.peers))], bench.env["PATH"])
 
 
 def add_large(bench: Bench) -> Row:
