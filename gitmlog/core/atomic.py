@@ -201,3 +201,17 @@ def _storage_error(what: str, error: OSError) -> GitmlogError:
         return StorageError(f"no permission while {what}{where}", kind="no-permission", hint=hint)
     hint = "run `gitmlog doctor`, then the command again"
     return StorageError(f"{error.strerror or error} while {what}{where}", hint=hint)
+
+
+def process_umask() -> int:
+    """The bits that new files of this process do not get.
+
+    Where the kernel does not tell, reading it means setting it for a moment, in which other threads' files get all bits.
+    """
+    with suppress(OSError), open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from gitmlog.core.atomic import storage_errors, sync_filesystem, sync_path
+from gitmlog.core.atomic import process_umask, storage_errors, sync_filesystem, sync_path
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import MissingDataError, NotFoundError, RefusedError, UsageError
 from gitmlog.core.paths import display, link_problem, metafile_of
@@ -336,17 +336,3 @@ def _adopt_metafiles(ws: Workspace, chosen: list[tuple[Selection, Metafile]]) ->
             ws.write(name, text)
         edits.ignore(name.removesuffix(".gitmlog"))
     stage(ws.git, edits.write() | {name: text for name, text in texts.items() if ws.git.index_blob(name) != text})
-
-
-def process_umask() -> int:
-    """The bits that new files of this process do not get.
-
-    Where the kernel does not tell, reading it means setting it for a moment, in which other threads' files get all bits.
-    """
-    with suppress(OSError), open("/proc/self/status", encoding="utf-8", errors="replace") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

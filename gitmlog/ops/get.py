@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmlog.core.atomic import CREATE_FLAGS, storage_errors, sync_filesystem, sync_path, write_all
+from gitmlog.core.atomic import CREATE_FLAGS, process_umask, storage_errors, sync_filesystem, sync_path, write_all
 from gitmlog.core.errors import NotFoundError, RefusedError
 from gitmlog.core.paths import display, link_problem
 from gitmlog.core.progress import SILENT, Progress
@@ -19,7 +19,6 @@ from gitmlog.git.porcelain import clone, fetch_default_branch, resolve_in_clone
 from gitmlog.git.repository import GitRepo
 from gitmlog.metafile.tree import TreeEntry
 from gitmlog.ops import sync
-from gitmlog.ops.checkout import process_umask
 from gitmlog.ops.source import Objects, Source, at_revision, clean_path
 from gitmlog.remote.base import Remote
 from gitmlog.remote.open import open_remote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitmlog.core.atomic import is_regular
+from gitmlog.core.atomic import is_regular, process_umask
 from gitmlog.ops.content import Content
 from gitmlog.repo.workspace import Workspace
 from gitmlog.store.materialize import target
@@ -14,7 +14,7 @@ from gitmlog.store.state import Row, row_of
 def relink(ws: Workspace, path: str, content: Content, link: str) -> None:
     """Replace the files of `content` by links of one kind; a file that changed since it was read stays as it is."""
     base = f"{path}/" if "" not in content.entries else ""
-    with ws.temporary() as temporary, target(ws.root, temporary, [link, "copy"], 0o022) as folder:
+    with ws.temporary() as temporary, target(ws.root, temporary, [link, "copy"], process_umask()) as folder:
         for name, entry in content.entries.items():
             full = base + name if base else path
             now = _stat(ws, full)

@@ -29,12 +29,15 @@ def adopt(writer: Writer, path: str, name: str, advance: Callable[[int], None]) 
         temporary = writer.fresh_name()
         if before.st_mode & 0o111 or not _link(path, temporary):
             return copy_in(writer, path, name, advance)
-        os.fchmod(fd, 0o444)
-        ready = os.fstat(fd)
-        oid, size = hash_fd(fd, before.st_size)
-        if size != before.st_size or changed(ready, os.fstat(fd)) or os.lstat(temporary).st_ino != before.st_ino:
+        try:
+            os.fchmod(fd, 0o444)
+            ready = os.fstat(fd)
+            oid, size = hash_fd(fd, before.st_size)
+            if size != before.st_size or changed(ready, os.fstat(fd)) or os.lstat(temporary).st_ino != before.st_ino:
+                raise changed_while_read(name)
+        except BaseException:
             os.fchmod(fd, before.st_mode & 0o7777)
-            raise changed_while_read(name)
+            raise
     finally:
         os.close(fd)
     writer.stage(temporary, oid, size, sealed=True)

@@ -168,7 +168,7 @@ def test_git_is_quoted_by_its_last_words() -> None:
 
 
 def test_the_umask_is_read_without_setting_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gitmlog.ops.checkout import process_umask
+    from gitmlog.core.atomic import process_umask
 
     before = os.umask(0o027)
     try:
