@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import DataError, NotFoundError, RefusedError, UsageError
-from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_problem
+from gitmlog.core.paths import display, metafile_of
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.staging import stage
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile, Type
 from gitmlog.metafile.text import desc_problem, format_metafile
 from gitmlog.metafile.tree import TreeEntry, format_tree
 from gitmlog.ops.content import (
-    Content,
     Entries,
     check_links,
     check_listing,
@@ -29,13 +26,12 @@ from gitmlog.ops.content import (
     known_rows,
     list_path,
     make_content,
-    nested_metafile,
     wanted_entries,
 )
 from gitmlog.ops.drift import behind_error, is_behind, never_here
-from gitmlog.ops.ignore import IgnoreEdits, check_metafile_visible
-from gitmlog.ops.place import check_own
+from gitmlog.ops.ignore import IgnoreEdits
 from gitmlog.ops.relink import relink
+from gitmlog.ops.targets import Target, choose_targets
 from gitmlog.repo.workspace import Workspace
 from gitmlog.store.adopt import adopt
 from gitmlog.store.cache import Writer, corrupt_object
@@ -90,15 +86,6 @@ class AddResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Target:
-    path: str
-    below: str = ""
-    content: Content = field(default_factory=Content)
-    oid: ObjectId | None = None
-    kept: int = 0
-
-
 def add(
     ws: Workspace, paths: Sequence[str], base: Path, options: AddOptions | None = None, *, progress: Progress = SILENT
 ) -> AddResult:
@@ -115,7 +102,7 @@ def add(
     if options.desc and (problem := desc_problem(options.desc)):
         raise UsageError(f"the description cannot be kept: {problem}", kind="bad-desc")
     with storage_errors("adding"), ws.changing(progress):
-        targets = _targets(ws, paths, base)
+        targets = choose_targets(ws, paths, base)
         metafiles = {target.path: _add_one(ws, target, options, progress) for target in targets.values()}
         changed = _write_metafiles(ws, metafiles)
         if options.link:
@@ -128,72 +115,7 @@ def add(
     return AddResult(tuple(added), tuple(note for target in targets.values() for note in _notes(target)))
 
 
-def _targets(ws: Workspace, paths: Sequence[str], base: Path) -> dict[tuple[str, str], _Target]:
-    if not paths:
-        raise UsageError("nothing to add", kind="usage", hint="name files or directories: gitmlog add model.pt data/")
-    targets = [_target(ws, name, base) for path in paths for name in _expand(path, base)]
-    whole = {target.path for target in targets if not target.below}
-    return {(target.path, target.below): target for target in targets if not target.below or target.path not in whole}
-
-
-def _expand(path: str, base: Path) -> list[str]:
-    if os.path.lexists(base / path) or not glob.has_magic(path):
-        return [path]
-    found = sorted(glob.glob(path, root_dir=base, recursive=True))
-    names = [name for name in found if not name.endswith((METAFILE_SUFFIX, ".gitignore"))]
-    if not names:
-        raise NotFoundError(f"nothing matches {display(path)}", kind="no-path", hint="check the pattern with `ls`")
-    return names
-
-
-def _target(ws: Workspace, given: str, base: Path) -> _Target:
-    name = ws.relative(given.removesuffix(METAFILE_SUFFIX) if given.endswith(METAFILE_SUFFIX) else given, base)
-    if not name:
-        hint = "name the directories that hold data: gitmlog add data/"
-        raise RefusedError("the whole working tree cannot be tracked", kind="outside-repository", hint=hint)
-    if problem := tracked_problem(name):
-        raise RefusedError(f"{display(given)} cannot be tracked: {problem}", kind="bad-name", hint="rename it, then add again")
-    check_own(ws, name)
-    owner = ws.owner(name)
-    if owner is not None and owner != name:
-        return _Target(owner, name.removeprefix(f"{owner}/"))
-    _check_kind(ws, name)
-    _check_git(ws, name)
-    check_metafile_visible(ws, name)
-    return _Target(name)
-
-
-def _check_kind(ws: Workspace, path: str) -> None:
-    try:
-        info = os.lstat(ws.root / path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"there is no {display(path)}", kind="no-path", hint="check the name with `ls`") from None
-    if not stat.S_ISLNK(info.st_mode) or os.readlink(ws.root / path).startswith(f"{ws.cache.objects}/"):
-        return
-    if (ws.root / path).resolve().is_relative_to(ws.root):
-        hint = f"git keeps links itself: git add -- {display(path)}"
-        raise RefusedError(f"{display(path)} is a symbolic link", kind="not-a-file", hint=hint)
-    hint = f'replace it by a copy: cp --remove-destination "$(readlink -f {display(path)})" {display(path)}'
-    raise RefusedError(f"{display(path)} is a symbolic link that leads out of the repository", kind="link-outside", hint=hint)
-
-
-def _check_git(ws: Workspace, path: str) -> None:
-    tracked = ws.git.tracked_below(path)
-    if not tracked:
-        return
-    entry = ws.git.index[tracked[0]]
-    if int(entry.mode) == 0o160000:
-        hint = f"work in it: cd {display(tracked[0])}, then gitmlog add there"
-        raise RefusedError(f"{display(tracked[0])} is a submodule", kind="submodule", hint=hint)
-    nested = [name for name in tracked if name.endswith(METAFILE_SUFFIX) and name != metafile_of(path)]
-    if nested:
-        raise nested_metafile(nested[0])
-    several = f" (and {len(tracked) - 1} more)" if len(tracked) > 1 else ""
-    hint = f"git rm -r --cached --quiet -- {display(path)} && gitmlog add {display(path)}"
-    raise RefusedError(f"git tracks {display(tracked[0])}{several} already", kind="tracked-by-git", hint=hint)
-
-
-def _add_one(ws: Workspace, target: _Target, options: AddOptions, progress: Progress) -> Metafile:
+def _add_one(ws: Workspace, target: Target, options: AddOptions, progress: Progress) -> Metafile:
     old = _old_metafile(ws, target.path)
     listing = list_path(ws, f"{target.path}/{target.below}" if target.below else target.path)
     if listing is None and not target.below:
@@ -241,7 +163,7 @@ def _metafile(path: str, old: Metafile | None, facts: FileFacts | DirectoryFacts
 
 
 def _store(
-    ws: Workspace, target: _Target, old: Metafile | None, listing: Listing, options: AddOptions, progress: Progress
+    ws: Workspace, target: Target, old: Metafile | None, listing: Listing, options: AddOptions, progress: Progress
 ) -> FileFacts | DirectoryFacts:
     listing = _whole_listing(target, listing)
     known = known_rows(ws, target.path, listing, rehash=options.rehash)
@@ -258,7 +180,7 @@ def _store(
         return _facts(ws, writer, target, old, options)
 
 
-def _whole_listing(target: _Target, listing: Listing) -> Listing:
+def _whole_listing(target: Target, listing: Listing) -> Listing:
     """The listing of a part, seen from the tracked directory."""
     if not target.below:
         return listing
@@ -279,7 +201,7 @@ def _whole_listing(target: _Target, listing: Listing) -> Listing:
 def _ingest(
     ws: Workspace,
     writer: Writer,
-    target: _Target,
+    target: Target,
     listing: Listing,
     known: dict[str, Row],
     options: AddOptions,
@@ -296,7 +218,7 @@ def _ingest(
     return rows
 
 
-def _linked_rows(ws: Workspace, target: _Target, listing: Listing, known: dict[str, Row]) -> dict[str, Row]:
+def _linked_rows(ws: Workspace, target: Target, listing: Listing, known: dict[str, Row]) -> dict[str, Row]:
     """Working files that are links into the cache: hashed there, since somebody may have written through the link."""
     names = [name for name in listing.objects if name not in known]
     rows = hash_files(ws, target.path, listing, names, lambda _: None)
@@ -314,7 +236,7 @@ def _present(ws: Workspace, known: dict[str, Row]) -> set[ObjectId]:
 
 
 def _facts(
-    ws: Workspace, writer: Writer, target: _Target, old: Metafile | None, options: AddOptions
+    ws: Workspace, writer: Writer, target: Target, old: Metafile | None, options: AddOptions
 ) -> FileFacts | DirectoryFacts:
     entries = target.content.entries
     name = PurePosixPath(target.path).name
@@ -332,7 +254,7 @@ def _facts(
     return DirectoryFacts(name, oid, sum(entry.size for entry in entries.values()), len(entries))
 
 
-def _with_unfetched(ws: Workspace, target: _Target, old: Metafile, entries: Entries) -> Entries:
+def _with_unfetched(ws: Workspace, target: Target, old: Metafile, entries: Entries) -> Entries:
     """What was never fetched here was not removed here either: it stays in the tree."""
     if ws.state.last(target.path) == old.oid:
         return entries
@@ -342,7 +264,7 @@ def _with_unfetched(ws: Workspace, target: _Target, old: Metafile, entries: Entr
     return entries | {name: wanted[name] for name in unfetched}
 
 
-def _merged(ws: Workspace, target: _Target, old: Metafile | None, part: Entries, options: AddOptions) -> Entries:
+def _merged(ws: Workspace, target: Target, old: Metafile | None, part: Entries, options: AddOptions) -> Entries:
     """The old tree with the part that was added in place of what it had there; a part that is gone is taken out."""
     name = display(target.path)
     if old is None or not old.is_directory:
@@ -382,7 +304,7 @@ def _report(path: str, metafile: Metafile, changed: bool) -> Added:
     return Added(path, facts.blake3, facts.size, facts.files if isinstance(facts, DirectoryFacts) else 1, changed)
 
 
-def _notes(target: _Target) -> list[str]:
+def _notes(target: Target) -> list[str]:
     listing = target.content.listing
     notes = []
     if target.kept:
