@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from gitmlog import __version__
 from gitmlog.cli.errors import boundary
+from gitmlog.cli.lazy import LazyGroup
 from gitmlog.cli.output import App
 
 SECTIONS: dict[str, dict[str, str]] = {
@@ -27,6 +27,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "cat": "Print a file of any revision.",
         "get": "Take a file out of another repository.",
     },
+    "Runs": {
+        "runs": "List, compare, plot and keep runs.",
+    },
     "Remotes": {
         "remote": "Say where objects are kept for others.",
         "push": "Send objects to a remote.",
@@ -42,34 +45,12 @@ SECTIONS: dict[str, dict[str, str]] = {
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
 
 
-class LazyGroup(click.Group):
-    """Imports a command when it is called, and lists all without importing any."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"gitmlog.cli.commands.{cmd_name}").command
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, 1)
-            more = f"did you mean `gitmlog {near[0]}`?" if near else "`gitmlog help` lists the commands"
-            raise click.UsageError(f"there is no command {args[0]!r}: {more}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, commands in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(commands.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    package="gitmlog.cli.commands",
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="gitmlog", message="%(prog)s %(version)s")
 @click.option("-C", "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Work as if started in DIR.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and asked-for results only.")

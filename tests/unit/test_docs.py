@@ -111,7 +111,9 @@ def commands_of(name: str) -> list[click.Command]:
     """A command, and those below it."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    return [command, *(command.commands.values() if isinstance(command, click.Group) else [])]
+    context = click.Context(command)
+    below = command.list_commands(context) if isinstance(command, click.Group) else []
+    return [command, *(found for each in below if (found := command.get_command(context, each)))]  # type: ignore[attr-defined]
 
 
 def example_lines(name: str) -> Iterator[str]:

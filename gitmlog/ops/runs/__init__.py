@@ -1,0 +1,1 @@
+"""Use-cases of runs, one a module."""
