@@ -13,16 +13,29 @@ Value = str | int | list[str]
 
 REMOTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 LINKS = ("reflink", "copy", "hardlink", "symlink")
+RECORDED = ("code", "command", "environment", "variables", "seeds", "output", "system", "user")
+"""What a run records without being asked, by the words that `runs.without` knows."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key: its type, whether it may be committed, its default, and the smallest integer allowed."""
+    """One key.
+
+    Attributes:
+        type: str, int or list (of strings).
+        shared: whether it may be committed.
+        default: what it is where nothing sets it.
+        least: the smallest integer allowed.
+        choices: the words that a list may hold; empty where `form` decides.
+        form: what each word of a list must match, whole.
+    """
 
     type: type
     shared: bool = False
     default: Value | None = None
     least: int = 0
+    choices: tuple[str, ...] = ()
+    form: str = "[ -~]+"
 
 
 KEYS: dict[str, Key] = {
@@ -30,9 +43,14 @@ KEYS: dict[str, Key] = {
     "core.remote": Key(str, shared=True),
     "core.jobs": Key(int, least=1),
     "cache.dir": Key(str),
-    "cache.link": Key(list, default=["reflink", "copy"]),
+    "cache.link": Key(list, default=["reflink", "copy"], choices=LINKS),
     "status.large": Key(int, shared=True, default=10 << 20),
     "gc.grace": Key(int, default=14),
+    "runs.without": Key(list, choices=RECORDED),
+    "runs.variables": Key(list, form=r"[A-Za-z_*][A-Za-z0-9_*]{0,249}"),
+    "runs.untracked": Key(int, shared=True, default=10 << 20),
+    "runs.interval": Key(int, default=15, least=1),
+    "runs.log": Key(int, shared=True, default=64 << 20),
 }
 
 REMOTE_KEYS: dict[str, Key] = {
@@ -84,9 +102,17 @@ def value_problem(name: str, key: Key, value: object) -> str:
         return "must be letters, digits and '-': it becomes a part of the server's name"
     if key.type is str:
         return "" if isinstance(value, str) and value.isprintable() and value else "must be a string that is not empty"
-    if not isinstance(value, list) or not value or any(item not in LINKS for item in value):
-        return f"must be a list of {', '.join(LINKS)}" if name == "cache.link" else "must be a list of strings"
-    return ""
+    return _list_problem(key, value)
+
+
+def _list_problem(key: Key, value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, str) and _may_stand(key, item) for item in value):
+        return ""
+    return f"must be a list of {', '.join(key.choices)}" if key.choices else "must be a list of names, as A_NAME or A_*"
+
+
+def _may_stand(key: Key, item: str) -> bool:
+    return item in key.choices if key.choices else re.fullmatch(key.form, item) is not None
 
 
 def is_secret(name: str) -> bool:

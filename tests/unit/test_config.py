@@ -23,7 +23,7 @@ def a_value(name: str) -> Value:
     assert key is not None
     if name == "version":
         return 1
-    return {int: 7, str: "x", list: ["copy"]}[key.type]  # type: ignore[return-value]
+    return {int: 7, str: "x", list: list(key.choices[:1]) or ["A_*"]}[key.type]  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -78,6 +78,12 @@ def test_a_private_key_in_the_committed_file_is_refused(name: str) -> None:
         ("[cache]\nlink = []", "cache.link: must be a list"),
         ("[cache]\nlink = ['copy', 'sh']", "cache.link: must be a list"),
         ("[cache]\nlink = 'copy'", "cache.link: must be a list"),
+        ("[cache]\nlink = [['copy']]", "cache.link: must be a list"),
+        ("[runs]\nwithout = ['sleep']", "runs.without: must be a list of code, command"),
+        ("[runs]\nwithout = [1]", "runs.without: must be a list"),
+        ("[runs]\nvariables = ['A B']", "runs.variables: must be a list"),
+        ("[runs]\nvariables = ['']", "runs.variables: must be a list"),
+        ("[runs]\ninterval = 0", "runs.interval: must be at least 1"),
         ('"\\u001b[31m" = 1', "unknown key"),
         ("a = ", "x:1: not TOML"),
         ("a = 1\na = 2", "not TOML"),
