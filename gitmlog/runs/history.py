@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby, repeat
-from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from gitmlog.core.toml import shorten
