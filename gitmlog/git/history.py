@@ -1,4 +1,4 @@
-"""Every metafile that a repository can still reach, and those that a push is about to publish."""
+"""Every metafile and listing of a run that a repository can still reach, and those that a push is about to publish."""
 
 from __future__ import annotations
 
@@ -21,10 +21,22 @@ _OID = re.compile(rb"\b[0-9a-f]{40}\b")
 _PSEUDO_REF = re.compile(r"[A-Z][A-Z0-9_]*")
 _UNDER_WAY = ("rebase-merge", "rebase-apply", "sequencer")
 _NOTHING = "0" * 40
+_LISTING = re.compile(r"\.gitmlog/runs/[^/]+/artifacts\.toml")
+
+
+def is_listing(path: str) -> bool:
+    """Whether a path from the top is that of a run's artifacts.toml (spec: run.md)."""
+    return _LISTING.fullmatch(path) is not None
+
+
+def _names_objects(path: str) -> bool:
+    return path.endswith(METAFILE_SUFFIX) or is_listing(path)
 
 
 def reachable_metafiles(repo: GitRepo) -> Iterator[tuple[str, bytes]]:
     """The texts of all metafiles that any ref, reflog, stash, index or worktree reaches; each text once, with a path.
+
+    So are those of artifacts.toml of runs, here and wherever this module says metafiles: `is_listing` tells them apart.
 
     Every tree object is visited once, so a path that was renamed or copied cannot hide a version (as it could behind
     `git log -- PATH`, which simplifies history).
@@ -41,11 +53,7 @@ def reachable_metafiles(repo: GitRepo) -> Iterator[tuple[str, bytes]]:
 
 def unpublished_metafiles(repo: GitRepo, revision: str = "HEAD") -> Iterator[tuple[str, bytes]]:
     """The texts of the metafiles in commits that `revision` has and no remote-tracking branch has, and in that revision."""
-    import pygit2
-
-    names = [name for name in repo.handle.references if name.startswith("refs/remotes/")]
-    targets = [_peel(repo, name) for name in names]
-    return metafiles_since(repo, [str(target.id) for target in targets if isinstance(target, pygit2.Commit)], revision)
+    return metafiles_since(repo, published_commits(repo), revision)
 
 
 def metafiles_since(repo: GitRepo, hidden: Iterable[str], revision: str = "HEAD") -> Iterator[tuple[str, bytes]]:
@@ -60,6 +68,33 @@ def metafiles_since(repo: GitRepo, hidden: Iterable[str], revision: str = "HEAD"
     walk = _Walk(repo)
     for commit in chain([tip], walker):
         yield from ((path, repo.blob(blob)) for path, blob in walk.tree(commit.tree_id, ""))
+
+
+def metafiles_in(repo: GitRepo, tips: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The texts of the metafiles in the trees of these commits, not of their ancestors; each tree is visited once."""
+    walk = _Walk(repo)
+    for tip in tips:
+        yield from ((path, repo.blob(blob)) for path, blob in walk.tree(repo.resolve(tip).tree_id, ""))
+
+
+def metafiles_between(repo: GitRepo, tips: Iterable[str], hidden: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The texts of the metafiles in these commits and their ancestors, less the commits that `hidden` reach."""
+    walk, walker = _Walk(repo), repo.handle.walk(None)
+    for tip in tips:
+        walker.push(tip)
+    for known in hidden:
+        if known in repo.handle:
+            walker.hide(known)
+    for commit in walker:
+        yield from ((path, repo.blob(blob)) for path, blob in walk.tree(commit.tree_id, ""))
+
+
+def published_commits(repo: GitRepo) -> list[str]:
+    """The commits that remote-tracking branches name."""
+    import pygit2
+
+    targets = [_peel(repo, name) for name in repo.handle.references if name.startswith("refs/remotes/")]
+    return [str(target.id) for target in targets if isinstance(target, pygit2.Commit)]
 
 
 def _peel(repo: GitRepo, name: str) -> GitObject | None:
@@ -129,7 +164,7 @@ class _Walk:
             name = entry.name or ""
             if entry.type_str == "tree":
                 yield from self.tree(entry.id, f"{prefix}{name}/")
-            elif name.endswith(METAFILE_SUFFIX) and entry.type_str == "blob":
+            elif entry.type_str == "blob" and _names_objects(prefix + name):
                 yield prefix + name, entry.id
 
     def _load(self, oid: pygit2.Oid) -> GitObject:
@@ -185,7 +220,7 @@ def _in_indexes(repo: GitRepo) -> Iterator[tuple[str, pygit2.Oid]]:
     for folder in worktree_gitdirs(repo):
         if (folder / "index").exists():
             for entry in read_index(folder / "index"):
-                if entry.path.endswith(METAFILE_SUFFIX):
+                if _names_objects(entry.path):
                     yield entry.path, entry.id
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import DataError, GitmlogError
-from gitmlog.core.paths import METAFILE_SUFFIX
 from gitmlog.git.history import reachable_metafiles
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
-from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import TreeEntry
 from gitmlog.ops.content import load_tree
+from gitmlog.ops.listed import listed
 from gitmlog.ops.select import Selection, select
 from gitmlog.repo.workspace import Workspace
 
@@ -65,7 +64,7 @@ def chosen_ever(ws: Workspace, notes: list[str]) -> Iterator[tuple[Selection, Me
     """What the metafiles of all that git reaches say, each text once."""
     for name, data in reachable_metafiles(ws.git):
         try:
-            yield Selection(name.removesuffix(METAFILE_SUFFIX)), parse_metafile(data, name)
+            yield from listed(name, data)
         except DataError as error:
             notes.append(f"in an old revision: {error.message}")
 

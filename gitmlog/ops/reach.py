@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,12 +16,13 @@ from gitmlog.core.paths import METAFILE_SUFFIX
 from gitmlog.git.history import reachable_metafiles, worktree_roots
 from gitmlog.git.repository import GitRepo
 from gitmlog.metafile.schema import DirectoryFacts
-from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import parse_tree
+from gitmlog.ops.listed import listed
 from gitmlog.store.cache import Cache
 
 _ID_ANYWHERE = re.compile(rb"(?=([0-9a-f]{64}))")
 _TREE = b"gitmlog-tree "
+_PIECE = 8 << 20
 
 
 @dataclass
@@ -50,6 +51,7 @@ def find_reachable(cache: Cache, repos: Sequence[GitRepo]) -> Reach:
     """
     reach, texts = Reach(), set[bytes]()
     for repo in repos:
+        _follow_all_ids(cache, _in_live_runs(repo), reach)  # first: a run that ends meanwhile makes its ref, then its folder goes
         for name, text in chain(reachable_metafiles(repo), _in_worktrees(repo)):
             if text not in texts:
                 texts.add(text)
@@ -86,23 +88,45 @@ def _read(path: Path) -> bytes | None:
 
 def _follow(cache: Cache, name: str, text: bytes, reach: Reach) -> None:
     try:
-        facts = parse_metafile(text, name).facts
+        found = [metafile.facts for _, metafile in listed(name, text)]
     except DataError as error:
         (reach.newer if error.kind == "newer-version" else reach.notes).append(error.message)
-        _follow_all_ids(cache, text, reach)
+        _follow_all_ids(cache, _ID_ANYWHERE.findall(text), reach)
         return
-    reach.oids.add(facts.blake3)
-    if isinstance(facts, DirectoryFacts):
-        _follow_tree(cache, facts.blake3, name, reach)
+    for facts in found:
+        reach.oids.add(facts.blake3)
+        if isinstance(facts, DirectoryFacts):
+            _follow_tree(cache, facts.blake3, name, reach)
 
 
-def _follow_all_ids(cache: Cache, text: bytes, reach: Reach) -> None:
-    """A metafile in conflict or damaged: each of its ids may be a file's or a tree's."""
-    for found in _ID_ANYWHERE.findall(text):
-        oid = ObjectId(found.decode())
+def _follow_all_ids(cache: Cache, ids: Iterable[bytes], reach: Reach) -> None:
+    """Of a metafile in conflict or damaged, or of a run's journal: each may be a file's or a tree's."""
+    for oid in dict.fromkeys(ObjectId(found.decode()) for found in ids):
         reach.oids.add(oid)
         if cache.has(oid) and is_tree(cache, oid):
             _follow_tree(cache, oid, "a tree in an unreadable metafile", reach)
+
+
+def _in_live_runs(repo: GitRepo) -> Iterator[bytes]:
+    """Every id in the folders of runs that are under way, or that wait for `runs recover` (spec: run.md, While it runs)."""
+    for folder, _, names in os.walk(repo.commondir / "gitmlog" / "runs", onerror=_fail):
+        for name in names:
+            yield from _ids_in(Path(folder, name))
+
+
+def _ids_in(path: Path) -> Iterator[bytes]:
+    """Piece by piece: a log may be large. A piece begins with the end of the one before, where an id may have been cut."""
+    try:
+        fd = os.open(path, READ_FLAGS)
+    except OSError:
+        if path.is_symlink() or not path.exists():
+            return
+        raise
+    with open(fd, "rb") as stream:
+        before = b""
+        while data := stream.read(_PIECE):
+            yield from _ID_ANYWHERE.findall(before + data)
+            before = (before + data)[-63:]
 
 
 def _follow_tree(cache: Cache, oid: ObjectId, name: str, reach: Reach) -> None:

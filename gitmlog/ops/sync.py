@@ -16,6 +16,7 @@ from gitmlog.metafile.schema import DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import parse_tree
 from gitmlog.ops.content import load_tree
+from gitmlog.ops.listed import listed
 from gitmlog.ops.select import Selection, select
 from gitmlog.remote.base import Remote, SyncResult
 from gitmlog.remote.open import open_remote
@@ -214,7 +215,7 @@ def _of_history(texts: Iterator[tuple[str, bytes]], notes: list[str]) -> Iterato
             continue
         seen.add(data)
         try:
-            yield Selection(name.removesuffix(METAFILE_SUFFIX)), parse_metafile(data, name)
+            yield from listed(name, data)
         except DataError as error:
             notes.append(f"in an old revision: {error.message}")
 
