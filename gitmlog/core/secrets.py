@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from gitmlog.core.secret_names import is_secret_name, secret_level
+from gitmlog.core.secret_names import is_secret_name as is_secret_name  # noqa: PLC0414 - handed on
+from gitmlog.core.secret_names import secret_level
 
 REDACTED = "[redacted]"
 _SHORTEST = 8
