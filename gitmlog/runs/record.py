@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NoReturn
 
 from gitmlog.core.canonical import Plain, Scalar, lines_of, table
+from gitmlog.core.canonical_read import read_canonical
 from gitmlog.core.digest import ObjectId, is_object_id
 from gitmlog.core.errors import DataError
 from gitmlog.core.paths import path_problem
-from gitmlog.core.toml import TomlError, parse_toml, shorten
+from gitmlog.core.toml import TomlError, shorten
 
 VERSION = 1
 MAX_BYTES = 1 << 20
@@ -168,7 +169,7 @@ def read_table(data: bytes | str, where: str) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise bad_run(where, f"{len(data)} bytes (at most {MAX_BYTES})")
     try:
-        found = parse_toml(data if isinstance(data, str) else data.decode("utf-8"))
+        found = read_canonical(data if isinstance(data, str) else data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise bad_run(where, f"not UTF-8 at byte {error.start}") from error
     except TomlError as error:

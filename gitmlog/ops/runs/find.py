@@ -1,0 +1,211 @@
+"""Finding runs: all that fulfil a condition, or the one that a word names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from gitmlog.core.errors import NotFoundError, UsageError
+from gitmlog.core.progress import SILENT, Progress
+from gitmlog.core.toml import shorten
+from gitmlog.ops.runs.going import started
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.direction import direction
+from gitmlog.runs.index import Index
+from gitmlog.runs.index_schema import Entry
+from gitmlog.runs.query import Field, Key, Literal, Test, parse_field, parse_sort, parse_where
+from gitmlog.runs.query_sql import Sql, condition, ordering
+from gitmlog.runs.record import RunRecord, is_run_id
+
+_BACK = re.compile(r"(.+)~(\d{1,6})", re.DOTALL)
+_PREFIX = re.compile(r"[0-9]{1,8}|[0-9]{8}-[0-9a-z-]*")
+_MAX_NOTES = 5
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run.
+
+    Attributes:
+        record: what it says.
+        commit, tag_object, ref: its commit, its tag and the tag's ref; "" while it is going on.
+        archived: whether its tag was moved out of `git tag`'s sight.
+        live: whether it is going on; its record holds what was known at its start.
+    """
+
+    record: RunRecord
+    commit: str
+    tag_object: str
+    ref: str
+    archived: bool
+    live: bool
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """Runs in the order that was asked for, how many there are without the limit, and what else is to be said."""
+
+    runs: tuple[Found, ...]
+    total: int
+    notes: tuple[str, ...]
+
+
+def search(
+    ws: Workspace,
+    where: str | None = None,
+    order_by: str | Sequence[str] | None = None,
+    limit: int | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> FoundRuns:
+    """The runs that fulfil `where` (all when it is None), newest first or by `order_by`, at most `limit` (None: all).
+
+    Raises:
+        UsageError: kind `bad-query`.
+    """
+    chosen = condition(parse_where(where or ""), where or "")
+    order = ordering(parse_sort(order_by or ()))
+    live, dead = started(ws)
+    with closing(Index(ws.git, ws.home / "runs.db", progress)) as index:
+        entries, total = index.search(chosen, order, limit, live=live)
+        notes = (*_problems(index.problems()), *_unclosed(dead, index))
+    return FoundRuns(tuple(_found(entry) for entry in entries), total, notes)
+
+
+def find(ws: Workspace, spec: str, *, unique: bool = False) -> Found:
+    """The run that `spec` names: its id, a unique beginning of it, `run/ID`, its name, `last`, `NAME~2`, or `best:metrics.acc`.
+
+    `last`, names and `best:` mean runs that are recorded, the newest of several; one that is going on is named by its id, or by
+    its name when no other has it. With `unique`, a name that several runs have is an error.
+
+    Raises:
+        NotFoundError: kind `no-run`.
+        UsageError: kinds `ambiguous-run` and `bad-query`.
+    """
+    with closing(Index(ws.git, ws.home / "runs.db")) as index:
+        return _Finder(ws, index).find(spec, unique)
+
+
+class _Finder:
+    """Answers from the index, then from what is going on."""
+
+    def __init__(self, ws: Workspace, index: Index) -> None:
+        self.ws = ws
+        self.index = index
+
+    def find(self, spec: str, unique: bool) -> Found:
+        """See `find`."""
+        word = spec.removeprefix("refs/tags/").removeprefix("run/")
+        if word.startswith("best:"):
+            return self.best(word.removeprefix("best:"))
+        back = _BACK.fullmatch(word)
+        name, steps = (back[1], int(back[2])) if back else (word, 0)
+        if name == "last":
+            return self.nth(("1", ()), steps, "run")
+        if is_run_id(name):
+            return self.identity(name, steps)
+        return self.named(name, steps, unique) or self.prefixed(name, steps) or self.missing(spec)
+
+    def nth(self, where: Sql, steps: int, what: str) -> Found:
+        """The newest but `steps` of the recorded runs that fulfil a condition."""
+        entries, total = self.index.search(where, limit=1, offset=steps)
+        if not entries:
+            has = f"there are only {total}" if total else "there is none yet"
+            raise NotFoundError(
+                f"no {what} {steps} before the last: {has}" if steps else f"no {what} is recorded yet",
+                kind="no-run",
+                hint=_list_hint(total),
+            )
+        return _found(entries[0])
+
+    def identity(self, identity: str, steps: int) -> Found:
+        """The run of this id, or one of those before it."""
+        entries, _ = self.index.search(("id = ?", (identity,)), live=self._live())
+        if not entries:
+            return self.missing(identity)
+        return self.nth(("id <= ?", (identity,)), steps, "run") if steps else _found(entries[0])
+
+    def named(self, name: str, steps: int, unique: bool) -> Found | None:
+        """The newest run of this name, but `steps`."""
+        where: Sql = ("name = ?", (name,))
+        entries, total = self.index.search(where, limit=1, offset=steps)
+        if not total:
+            going = [] if steps else [entry for entry in self._live() if entry.record.name == name]
+            return _found(going[0]) if going else None
+        if not entries:
+            raise NotFoundError(f"there are only {total} runs named {shorten(name)}", kind="no-run", hint="gitmlog runs list")
+        if unique and total > 1 and not steps:
+            several, _ = self.index.search(where, limit=10)
+            raise _ambiguous(name, [entry.record.id for entry in several], total)
+        return _found(entries[0])
+
+    def prefixed(self, prefix: str, steps: int) -> Found | None:
+        """The one run whose id begins so."""
+        if not _PREFIX.fullmatch(prefix):
+            return None
+        going = [entry for entry in self._live() if entry.record.id.startswith(prefix)]
+        where: Sql = ("id >= ? AND id < ?", (prefix, prefix + "\x7f"))
+        entries, total = self.index.search(where, limit=10, live=going)
+        if total > 1:
+            raise _ambiguous(prefix, [entry.record.id for entry in entries], total)
+        return self.identity(entries[0].record.id, steps) if entries else None
+
+    def best(self, text: str) -> Found:
+        """The FINISHED run whose metric is the best."""
+        way = next((suffix for suffix in ("min", "max") if text.endswith(f":{suffix}")), "")
+        field = self._measure(text.removesuffix(f":{way}") if way else text)
+        descending = (way or direction(field.key)) == "max"
+        number = condition(Test(field, ">=", (Literal("-inf", quoted=False, at=0),)), text)  # NaN is never the best
+        where: Sql = (f"status = 'FINISHED' AND {number[0]}", number[1])
+        entries, _ = self.index.search(where, ordering((Key(field, descending),)), limit=1)
+        if not entries:
+            hint = f"gitmlog runs list --where {field.space or 'metrics'}.NAME; only runs that are FINISHED are looked at"
+            raise NotFoundError(f"no finished run has a number as {shorten(str(field))}", kind="no-run", hint=hint)
+        return _found(entries[0])
+
+    def _measure(self, text: str) -> Field:
+        known = text.partition(".")[0] in ("metrics", "min", "max") and "." in text
+        return parse_field(text if known or text == "seconds" else f"metrics.{text}")
+
+    def _live(self) -> list[Entry]:
+        return started(self.ws)[0]
+
+    def missing(self, spec: str) -> Found:
+        """Say what is near. Raises NotFoundError."""
+        from difflib import get_close_matches
+
+        known = self.index.names()
+        words = {word: None for pair in known[:2_000] for word in (pair[1], pair[0])}
+        near = get_close_matches(spec, words, 3, 0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else _list_hint(len(known))
+        raise NotFoundError(f"no run {shorten(spec)!r}", kind="no-run", hint=hint)
+
+
+def _ambiguous(word: str, identities: Sequence[str], total: int) -> UsageError:
+    more = f" and {total - len(identities):,} more" if total > len(identities) else ""
+    said = f"{shorten(word)} means {total:,} runs: {', '.join(identities)}{more}"
+    return UsageError(said, kind="ambiguous-run", hint="give the id, or more of it")
+
+
+def _list_hint(total: int) -> str:
+    return "`gitmlog runs list` shows them all" if total else "make one: `gitmlog run -- python train.py`"
+
+
+def _found(entry: Entry) -> Found:
+    live = entry.record.status == "RUNNING"
+    return Found(entry.record, entry.commit or "", entry.tag_object or "", entry.ref or "", entry.archived, live)
+
+
+def _problems(problems: Sequence[str]) -> list[str]:
+    more = len(problems) - _MAX_NOTES
+    return [*problems[:_MAX_NOTES], *([f"{more:,} more tags under run/ could not be read"] if more > 0 else [])]
+
+
+def _unclosed(dead: Sequence[str], index: Index) -> list[str]:
+    """A folder whose run is recorded is only rest that recovering clears away: nobody needs to know."""
+    recorded = {identity for identity, _ in index.names()} if dead else set()
+    count = len([identity for identity in dead if identity not in recorded])
+    was = "1 run was" if count == 1 else f"{count:,} runs were"
+    return [f"{was} not closed (killed): gitmlog runs recover"] if count else []

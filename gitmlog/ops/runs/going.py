@@ -1,0 +1,105 @@
+"""Runs that are going on: what their folders in the git directory say (spec: run.md, While it runs)."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gitmlog.core.atomic import READ_FLAGS
+from gitmlog.ops.runs.folder import RunFolder, run_folders
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.index_schema import Entry
+from gitmlog.runs.record import CodeFacts, RunRecord, key_problem
+
+_MAX_START = 1 << 22
+
+
+def started(ws: Workspace) -> tuple[list[Entry], list[str]]:
+    """The runs that are going on, and the ids of those whose process has ended without closing them."""
+    live, dead = [], []
+    for folder in run_folders(ws.home):
+        record = _start(folder.path / "start.json", folder.id)
+        if record is None:
+            continue
+        if _has_owner(folder):
+            live.append(Entry(record))
+        else:
+            dead.append(folder.id)
+    return live, dead
+
+
+def _has_owner(folder: RunFolder) -> bool:
+    try:
+        return folder.is_live
+    except OSError:  # another user's: it cannot be known
+        return True
+
+
+def _start(path: Path, identity: str) -> RunRecord | None:
+    """What start.json says, as far as it can be understood; None when there is none."""
+    try:
+        with open(os.open(path, READ_FLAGS), "rb") as stream:
+            found = json.loads(stream.read(_MAX_START))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError):
+        found = {}
+    return _running(found if isinstance(found, dict) else {}, identity)
+
+
+def _running(found: dict[str, Any], identity: str) -> RunRecord:
+    began = _time(found.get("started")) or _moment(identity)
+    name = found.get("name")
+    command = found.get("command")
+    return RunRecord(
+        id=identity,
+        name=name if isinstance(name, str) and not key_problem(name) else identity[16:],
+        status="RUNNING",
+        started=began,
+        ended=None,
+        seconds=max(0.0, (datetime.now(UTC) - began).total_seconds()),
+        command=tuple(map(str, command)) if isinstance(command, list) else (),
+        folder=_text(found, "folder") or ".",
+        code=_code(found.get("code")),
+        user=_text(found, "user"),
+        host=_text(found, "host"),
+        parent=_text(found, "parent"),
+        resumes=_text(found, "resumes"),
+        params=_pairs(found.get("params"), (str, int, float, bool)),
+        tags=_pairs(found.get("tags"), (str,)),
+    )
+
+
+def _moment(identity: str) -> datetime:
+    try:
+        return datetime.strptime(identity[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:  # digits, but no day
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _text(found: dict[str, Any], key: str) -> str:
+    value = found.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time is not None and time.tzinfo else None
+
+
+def _code(value: object) -> CodeFacts:
+    found = value if isinstance(value, dict) else {}
+    changed, untracked = (each if isinstance(each := found.get(key), int) else 0 for key in ("changed", "untracked"))
+    texts = {key: _text(found, key) for key in ("tree", "commit", "branch", "state")}
+    return CodeFacts(**texts, changed=changed, untracked=untracked)
+
+
+def _pairs(value: object, kinds: tuple[type, ...]) -> dict[str, Any]:
+    found = value if isinstance(value, dict) else {}
+    return {key: each for key, each in found.items() if not key_problem(key) and isinstance(each, kinds)}
