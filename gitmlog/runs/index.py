@@ -76,6 +76,11 @@ class Index:
         """Id and name of every run, newest first."""
         return self._ask(lambda connection: list(connection.execute("SELECT id, name FROM runs ORDER BY started DESC, id DESC")))
 
+    def keys(self, space: str) -> list[str]:
+        """The names of all "metrics", "params" or "tags" that any recorded run ever had, sorted."""
+        query = "SELECT key FROM keys WHERE space = ? ORDER BY key"
+        return self._ask(lambda connection: [key for (key,) in connection.execute(query, (space,))])
+
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The answer from the file; from memory where it is damaged twice, read-only, full or busy."""
         import sqlite3

@@ -158,6 +158,17 @@ def split_field(word: str) -> tuple[str, str]:
     return space, _unquoted(key) if key[:1] in ("'", '"') else key
 
 
+def fields_of(node: Node | None) -> Iterator[Field]:
+    """Every fact that a condition asks for."""
+    if isinstance(node, Join):
+        for part in node.parts:
+            yield from fields_of(part)
+    elif isinstance(node, Not):
+        yield from fields_of(node.part)
+    elif node is not None:
+        yield node.field
+
+
 def _unquoted(text: str) -> str:
     return text[1:-1].replace(text[0] * 2, text[0])
 

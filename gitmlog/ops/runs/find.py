@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.direction import direction
 from gitmlog.runs.index import Index
 from gitmlog.runs.index_schema import Entry
-from gitmlog.runs.query import Field, Key, Literal, Test, parse_field, parse_sort, parse_where
+from gitmlog.runs.query import Field, Key, Literal, Test, fields_of, parse_field, parse_sort, parse_where
 from gitmlog.runs.query_sql import Sql, condition, ordering
 from gitmlog.runs.record import RunRecord, is_run_id
 
@@ -65,12 +65,15 @@ def search(
     Raises:
         UsageError: kind `bad-query`.
     """
-    chosen = condition(parse_where(where or ""), where or "")
-    order = ordering(parse_sort(order_by or ()))
+    asked = parse_where(where or "")
+    keys = parse_sort(order_by or ())
+    chosen, order = condition(asked, where or ""), ordering(keys)
     live, dead = started(ws)
     with closing(Index(ws.git, ws.home / "runs.db", progress)) as index:
         entries, total = index.search(chosen, order, limit, live=live)
         notes = (*_problems(index.problems()), *_unclosed(dead, index))
+        if not total or keys:
+            notes += tuple(_unknown([*fields_of(asked), *(key.field for key in keys)], index, live))
     return FoundRuns(tuple(_found(entry) for entry in entries), total, notes)
 
 
@@ -196,6 +199,20 @@ def _list_hint(total: int) -> str:
 def _found(entry: Entry) -> Found:
     live = entry.record.status == "RUNNING"
     return Found(entry.record, entry.commit or "", entry.tag_object or "", entry.ref or "", entry.archived, live)
+
+
+def _unknown(fields: Sequence[Field], index: Index, live: Sequence[Entry]) -> Iterator[str]:
+    """A misspelled name is no error, for the next run may have it, but worth a word."""
+    from difflib import get_close_matches
+
+    for field in dict.fromkeys(fields):
+        space = "metrics" if field.space in ("min", "max") else field.space
+        if not space or any(field.key in getattr(entry.record, space) for entry in live):
+            continue
+        known = index.keys(space)
+        if known and field.key not in known:
+            near = get_close_matches(field.key, known, 1, 0.6)
+            yield f"no run has {field}" + (f": did you mean {Field(field.space, near[0])}?" if near else "")
 
 
 def _problems(problems: Sequence[str]) -> list[str]:

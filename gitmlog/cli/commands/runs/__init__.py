@@ -7,8 +7,22 @@ import click
 from gitmlog.cli.lazy import LazyGroup
 
 SECTIONS: dict[str, dict[str, str]] = {
-    "Look": {},
-    "Keep": {},
+    "Look": {
+        "list": "List, filter and sort runs.",
+        "show": "Show everything about one run.",
+        "compare": "Show what differs between runs.",
+        "diff": "Show how the code of two runs differs.",
+        "plot": "Draw a metric of one or several runs.",
+        "log": "Print what a run printed.",
+        "artifacts": "List or write the files that a run logged.",
+        "export": "Write runs as JSON, CSV or folders.",
+    },
+    "Keep": {
+        "recover": "Record runs whose process was killed.",
+        "accept": "Bring a run into the current branch.",
+        "archive": "Take runs out of the list of git's tags, and back.",
+        "rm": "Remove runs.",
+    },
 }
 
 
