@@ -78,10 +78,10 @@ def metafiles_in(repo: GitRepo, tips: Iterable[str]) -> Iterator[tuple[str, byte
 
 
 def metafiles_between(repo: GitRepo, tips: Iterable[str], hidden: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """The texts of the metafiles in these commits and their ancestors, less the commits that `hidden` reach."""
+    """The texts of the metafiles in the ancestors of these commits, less the commits that `hidden` reach."""
     walk, walker = _Walk(repo), repo.handle.walk(None)
-    for tip in tips:
-        walker.push(tip)
+    for parent in {parent for tip in tips for parent in repo.resolve(tip).parent_ids if parent in repo.handle}:
+        walker.push(parent)
     for known in hidden:
         if known in repo.handle:
             walker.hide(known)

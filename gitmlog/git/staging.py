@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,16 +30,26 @@ def stage(repo: GitRepo, changes: Mapping[str, bytes | None]) -> None:
     Raises:
         GitError: kind `index-locked`, when another git holds the index.
     """
-    if not changes:
-        return
     lines = []
     for path, data in changes.items():
         if data is None:
             lines.append(f"0 {'0' * 40}\t{path}\0")
         else:
             lines.append(f"{_mode(repo, path)} {repo.handle.create_blob(data)}\t{path}\0")
+    _change(repo, lines)
+
+
+def stage_entries(repo: GitRepo, changes: Mapping[str, tuple[int, str] | None]) -> None:
+    """Put blobs into the index, each a mode and an id (None takes a path out), in this order. As `stage` otherwise."""
+    entries = {path: f"{entry[0]:o} {entry[1]}" if entry else f"0 {'0' * 40}" for path, entry in changes.items()}
+    _change(repo, [f"{entry}\t{path}\0" for path, entry in entries.items()])
+
+
+def _change(repo: GitRepo, lines: Sequence[str]) -> None:
+    if not lines:
+        return
     with session(repo.gitdir / "gitmlog" / "tmp") as temporary, _index_lock(repo, temporary):
-        _rewrite(repo, temporary, "".join(lines).encode())
+        _rewrite(repo, temporary, "".join(lines).encode("utf-8", "surrogateescape"))
     sync_path(repo.gitdir)  # the new index is there, and the lock is gone
     repo.__dict__.pop("index", None)
     repo.handle.index.read(force=True)

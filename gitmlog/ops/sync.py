@@ -11,7 +11,14 @@ from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import DataError, MissingDataError, NotFoundError, RemoteError, UsageError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.core.progress import SILENT, Progress
-from gitmlog.git.history import metafiles_since, reachable_metafiles, unpublished_metafiles
+from gitmlog.git.history import (
+    metafiles_between,
+    metafiles_in,
+    metafiles_since,
+    published_commits,
+    reachable_metafiles,
+    unpublished_metafiles,
+)
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import parse_tree
@@ -89,11 +96,7 @@ def push(
         RemoteError: some could not be sent; run it again, what was sent is not sent again.
     """
     options = options or SyncOptions()
-    remote = connect(ws, options.remote)
-    if remote.read_only:
-        raise RemoteError(
-            f"remote {remote.spec.name!r} can only be read", kind="remote-read-only", hint="push to another: --remote NAME"
-        )
+    remote = _writable(ws, options)
     notes: list[str] = []
     with storage_errors("pushing"), ws.cache.in_use():
         needed = Needed()
@@ -104,6 +107,14 @@ def push(
             ws.pushed.record_commit(remote.spec.url, str(ws.git.resolve("HEAD").id))
     _raise_missing(needed, missing, f"neither in the cache nor on remote {remote.spec.name!r}")
     return report
+
+
+def _writable(ws: Workspace, options: SyncOptions) -> Remote:
+    remote = connect(ws, options.remote)
+    if remote.read_only:
+        hint = "push to another: --remote NAME"
+        raise RemoteError(f"remote {remote.spec.name!r} can only be read", kind="remote-read-only", hint=hint)
+    return remote
 
 
 def _send(
@@ -161,6 +172,55 @@ def fetch(
     ws.pushed.record(remote.spec.url, got - first.sent | {oid for oid in first.sent if oid not in needed.partial})
     size = sum(ws.cache.size(oid) or 0 for oid in got)
     return SyncReport(remote.spec.name, remote.spec.url, len(got), size, len(first.present | second.present), tuple(notes))
+
+
+def push_commits(
+    ws: Workspace, commits: Sequence[str], options: SyncOptions, *, progress: Progress = SILENT
+) -> SyncReport | None:
+    """Send what these commits need; of their ancestors that no git remote has, what is here. None: they need nothing.
+
+    Raises as `push`, and NotFoundError, kind `no-remote`.
+    """
+    notes: list[str] = []
+    with storage_errors("pushing"), ws.cache.in_use():
+        needed = Needed()
+        for selection, metafile in _of_history(metafiles_in(ws.git, commits), notes):
+            _collect(ws, selection, metafile, needed, tree_may_miss=True)
+        for selection, metafile in _of_history(metafiles_between(ws.git, commits, published_commits(ws.git)), notes):
+            if ws.cache.has(metafile.oid):
+                _collect(ws, selection, metafile, needed, tree_may_miss=True)
+        if not needed.files and not needed.trees:
+            return None
+        remote = _writable(ws, options)
+        report, missing = _send(ws, remote, needed, options, progress, notes)
+    _raise_missing(needed, missing, f"neither in the cache nor on remote {remote.spec.name!r}")
+    return report
+
+
+def fetch_commits(
+    ws: Workspace, commits: Sequence[str], options: SyncOptions, *, progress: Progress = SILENT
+) -> SyncReport | None:
+    """Bring what these commits need; no remote is asked, and the answer is None, when all of it is here. Raises as `fetch`."""
+    notes: list[str] = []
+    with storage_errors("fetching"), ws.cache.in_use():
+        chosen = list(_of_history(metafiles_in(ws.git, commits), notes))
+        trees = {metafile.oid: selection.path for selection, metafile in chosen if metafile.is_directory}
+        needed, remote, results = Needed(names=dict(trees)), None, []
+        if ws.cache.missing(trees):
+            remote = connect(ws, options.remote)
+            results.append(_receive(ws, remote, trees, needed, options, progress))
+        for selection, metafile in chosen:
+            _collect(ws, selection, metafile, needed, tree_may_miss=False)
+        if ws.cache.missing(needed.files):
+            remote = remote or connect(ws, options.remote)
+            results.append(_receive(ws, remote, needed.files, needed, options, progress))
+    if remote is None:
+        return None
+    got = {oid for result in results for oid in result.sent}
+    ws.pushed.record(remote.spec.url, got)
+    size = sum(ws.cache.size(oid) or 0 for oid in got)
+    present = len(needed.files.keys() | needed.trees.keys()) - len(got)
+    return SyncReport(remote.spec.name, remote.spec.url, len(got), size, present, tuple(notes))
 
 
 def _receive(

@@ -10,6 +10,8 @@ from pathlib import Path
 from gitmlog.core.digest import ObjectId
 
 _COMMIT = "commit:"
+_RUN = "run:"
+_GIT = "git:"
 _SCHEMA = "CREATE TABLE IF NOT EXISTS pushed (remote TEXT NOT NULL, oid TEXT NOT NULL, PRIMARY KEY (remote, oid)) WITHOUT ROWID"
 
 
@@ -46,6 +48,22 @@ class Pushed:
         """The commits of `record_commit`."""
         return [oid.removeprefix(_COMMIT) for oid in self.known(remote) if oid.startswith(_COMMIT)]
 
+    def record_runs(self, remote: str, tags: Iterable[str]) -> None:
+        """All that the runs of these tag objects need was seen on the remote (its URL)."""
+        self.record(remote, [ObjectId(_RUN + tag) for tag in tags])
+
+    def runs(self, remote: str) -> set[str]:
+        """The tag objects of `record_runs`."""
+        return {oid.removeprefix(_RUN) for oid in self.known(remote) if oid.startswith(_RUN)}
+
+    def record_published(self, git_remote: str, tags: Iterable[str]) -> None:
+        """These tag objects of runs were seen on a git remote (its name)."""
+        self.record(_GIT + git_remote, [ObjectId(tag) for tag in tags])
+
+    def published(self, git_remotes: Iterable[str]) -> set[str]:
+        """The tag objects of runs that were seen on any of these git remotes."""
+        return {str(tag) for name in git_remotes for tag in self.known(_GIT + name)}
+
     def forget(self, remote: str, oids: Iterable[ObjectId]) -> None:
         """The remote was seen not to hold these; so no commit is known to be served any more."""
         if not self._path.exists():
@@ -54,4 +72,4 @@ class Pushed:
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
             connection.executemany(statement, rows)
             connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'commit:%'", (remote,))
-            connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'commit:%'", (remote,))
+            connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'run:%'", (remote,))

@@ -1,0 +1,90 @@
+"""Refs of runs between this repository and a git remote, by the user's own git: never forced, never pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gitmlog.core.atomic import sync_filesystem
+from gitmlog.core.errors import GitError, NotFoundError
+from gitmlog.core.paths import display
+from gitmlog.core.progress import SILENT, Progress
+from gitmlog.git.plumbing import run_git
+from gitmlog.git.repository import GitRepo
+
+CHUNK = 500
+_FETCH = ("--quiet", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+_FETCH_STDIN = (*_FETCH, "--no-auto-maintenance", "--refmap=", "--stdin")
+_PUSH = ("--quiet", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
+
+
+def git_remotes(repo: GitRepo) -> list[str]:
+    """The names of git's remotes; one that git would take for an option is none."""
+    return [name for name in repo.handle.remotes.names() if name and not name.startswith("-")]
+
+
+def choose_git_remote(repo: GitRepo, name: str | None, *, publishing: bool = False) -> str:
+    """The git remote to use: the one asked for, that of the branch, the only one, or `origin`.
+
+    Raises:
+        NotFoundError: kind `no-git-remote`.
+    """
+    names = git_remotes(repo)
+    if name is not None and name not in names:
+        hint = f"there are: {', '.join(map(display, names))}" if names else "git remote add origin URL"
+        raise NotFoundError(f"git has no remote {display(name)}", kind="no-git-remote", hint=hint)
+    wanted = [name, *_configured(repo, publishing=publishing), names[0] if len(names) == 1 else None, "origin"]
+    found = next((each for each in wanted if each in names), None)
+    if found is None:
+        if names:
+            hint = f"say which: --git-remote NAME (there are {', '.join(map(display, names))})"
+            raise NotFoundError("git has several remotes, and none is the branch's", kind="no-git-remote", hint=hint)
+        hint = "runs travel as git tags: git remote add origin URL"
+        raise NotFoundError("git has no remote to take runs to or from", kind="no-git-remote", hint=hint)
+    return found
+
+
+def _configured(repo: GitRepo, *, publishing: bool) -> list[str | None]:
+    branch = "" if repo.handle.head_is_detached else str(repo.handle.references["HEAD"].target).removeprefix("refs/heads/")
+    keys = [f"branch.{branch}.pushremote", "remote.pushdefault"] if publishing else []
+    config = repo.handle.config
+    return [config[key] for key in (*keys, f"branch.{branch}.remote") if key in config]
+
+
+def remote_refs(repo: GitRepo, remote: str, prefixes: Sequence[str]) -> dict[str, str]:
+    """The refs below these prefixes that a git remote has: name -> object, tags not peeled. Raises GitError."""
+    patterns = [f"{prefix}*" for prefix in prefixes]
+    said = _git(repo, remote, ["ls-remote", "--quiet", "--refs", "--", remote, *patterns])
+    pairs = (line.split("\t", 1) for line in said.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
+    return {name: oid for oid, name in pairs if name.startswith(tuple(prefixes))}
+
+
+def push_refs(repo: GitRepo, remote: str, refs: Sequence[str]) -> None:
+    """Send these refs under their own names, with all that they reach. Raises GitError: none, or only some, was taken."""
+    _git(repo, remote, ["push", *_PUSH, "--", remote, *(f"{ref}:{ref}" for ref in refs)])
+
+
+def fetch_refs(repo: GitRepo, remote: str, refs: Iterable[str], progress: Progress = SILENT) -> None:
+    """Bring these refs, which must not be here, and all that they reach; no other ref is touched. Durable. Raises GitError."""
+    wanted = list(refs)
+    with progress.task("fetching runs", len(wanted)) as task:
+        for chunk in chunks(wanted):
+            lines = "".join(f"{ref}:{ref}\n" for ref in chunk).encode("utf-8", "surrogateescape")
+            _git(repo, remote, ["fetch", *_FETCH_STDIN, "--", remote], lines)
+            task.advance(len(chunk))
+    if wanted:
+        sync_filesystem(repo.commondir)
+
+
+def chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
+    """At most so many at once that a command line can hold them."""
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+def _git(repo: GitRepo, remote: str, arguments: Sequence[str], data: bytes = b"") -> bytes:
+    try:
+        return run_git(repo.gitdir, repo.worktree, arguments, data=data)
+    except GitError as error:
+        if error.kind != "git":
+            raise
+        hint = f"`git ls-remote {display(remote)}` tries it; then run the command again: what was sent is not sent again"
+        raise GitError(f"git remote {display(remote)}: {error.message}", hint=hint) from error
