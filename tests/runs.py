@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from gitmlog.core.canonical import lines_of, table
 from gitmlog.core.digest import ObjectId
 from gitmlog.metafile.schema import FileFacts, Metafile
 from gitmlog.metafile.text import format_metafile
 from gitmlog.runs.artifacts import Artifact, Artifacts, format_artifacts
+from gitmlog.runs.environment import format_environment
 from gitmlog.runs.history import Point, format_history
 from gitmlog.runs.record import CodeFacts, DataFacts, MetricFacts, RunRecord, format_run
 from gitmlog.runs.tags import format_commit, format_tag
@@ -89,14 +89,6 @@ def make_run(
 def points(values: Values, start: float = 1_767_225_600.0) -> list[Point]:
     """Values with a time each, a second apart."""
     return [Point(step, start + number, value) for number, (step, value) in enumerate(values)]
-
-
-def format_environment(tables: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """environment.toml."""
-    lines = lines_of({"version": 1})
-    for name, facts in tables.items():
-        lines += table(name, facts, ordered=name != "packages")
-    return ("\n".join(lines) + "\n").encode()
 
 
 def git(sandbox: Sandbox, *arguments: str, data: bytes = b"", env: Mapping[str, str] | None = None) -> str:

@@ -1,0 +1,45 @@
+"""What differs between the code of two runs, and between a run's code and the commit that it started from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from gitmlog.core.paths import metafile_of
+from gitmlog.git.treediff import FileChange, FilePatch, LeftOut, changes, parent_of, patches
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.record import FOLDER
+
+if TYPE_CHECKING:
+    from gitmlog.ops.runs.find import Found
+
+
+def code_patches(ws: Workspace, old: Found, new: Found, paths: Sequence[str] = ()) -> Iterator[FilePatch]:
+    """The code of `new` against that of `old`, file by file; of these paths (from the top) only, when there are any.
+
+    The trees of the two commits are compared, less `.gitmlog/runs` and the metafiles of outputs: the snapshot alone is
+    reachable from nothing, and git may have removed it.
+
+    Raises:
+        NotFoundError: kind `no-revision`.
+        GitError: kind `damaged-repository`.
+    """
+    return patches(ws.git, old.commit, new.commit, _no_code(old, new), paths)
+
+
+def code_changes(ws: Workspace, old: Found, new: Found) -> list[FileChange]:
+    """The files of the code that differ. Raises as `code_patches`."""
+    return [] if old.record.code.tree == new.record.code.tree else changes(ws.git, old.commit, new.commit, _no_code(old, new))
+
+
+def uncommitted(ws: Workspace, found: Found) -> list[FileChange]:
+    """The files of a run that were not as in the commit it started from, or not in it. Raises as `code_patches`."""
+    code = found.record.code
+    if not code.changed and not code.untracked:
+        return []
+    return changes(ws.git, parent_of(ws.git, found.commit), found.commit, _no_code(found))
+
+
+def _no_code(*runs: Found) -> LeftOut:
+    outputs = {metafile_of(path) for run in runs for path in run.record.outputs}
+    return lambda path: path.startswith(f"{FOLDER}/") or path in outputs

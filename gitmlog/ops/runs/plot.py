@@ -1,0 +1,207 @@
+"""The histories of one metric of several runs, as lines of a chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from gitmlog.core.errors import NotFoundError
+from gitmlog.core.paths import display
+from gitmlog.core.progress import SILENT, Progress
+from gitmlog.ops.runs.contents import history
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.history import Point
+
+if TYPE_CHECKING:
+    from gitmlog.ops.runs.find import Found
+
+Axis = Literal["step", "time"]
+DEFAULT = 5
+_TRIES = 50
+"""Runs whose files are looked into for a metric that no record names (those of the machine)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The values of one run; a gap is a NaN in `y`.
+
+    Attributes:
+        run: its id.
+        label: its name, with the words of its id where the name alone does not tell it from the others.
+        x: steps, or seconds since the run's start.
+        y: values; with `Chart.log` those above zero only.
+        last, min, max: of all finite values, NaN when there are none.
+        count: values that were logged.
+    """
+
+    run: str
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    last: float
+    min: float
+    max: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What is drawn.
+
+    Attributes:
+        metric: its name.
+        axis: what x is.
+        log: whether y is drawn on a logarithmic scale.
+        lines: one a run.
+        notes: what was left out, and why.
+    """
+
+    metric: str
+    axis: Axis
+    log: bool
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def x_label(self) -> str:
+        """What x is, in words."""
+        return "step" if self.axis == "step" else "seconds since the start"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        return not any(math.isfinite(y) for line in self.lines for y in line.y)
+
+
+def gather(
+    ws: Workspace,
+    metric: str,
+    specs: Sequence[str] = (),
+    *,
+    where: str | None = None,
+    axis: Axis = "step",
+    log: bool = False,
+    limit: int | None = None,
+    progress: Progress = SILENT,
+) -> Chart:
+    """The chart of `metric` in the runs that `specs` name, else in the newest that have it (`limit`, default five).
+
+    Raises:
+        NotFoundError: kinds `no-metric`, and those of `find`.
+        MissingDataError, DataError, RemoteError.
+    """
+    runs, notes = _runs(ws, metric, specs, where, limit)
+    found = [(run, history(ws, run, metric, progress)) for run in runs] if runs else list(_others(ws, metric, where, limit))
+    if not found:
+        hint = "`gitmlog runs list` shows the runs, `gitmlog runs show RUN` the metrics of one"
+        raise NotFoundError(f"no run has a metric {display(metric)}", kind="no-metric", hint=hint)
+    labels = _labels([run for run, _ in found])
+    lines = []
+    for (run, points), label in zip(found, labels, strict=True):
+        line, left_out = _line(run, label, points, axis, log)
+        lines.append(line)
+        notes += left_out
+    return Chart(metric, axis, log, tuple(lines), tuple(notes))
+
+
+def _runs(
+    ws: Workspace, metric: str, specs: Sequence[str], where: str | None, limit: int | None
+) -> tuple[list[Found], list[str]]:
+    from gitmlog.ops.runs.find import find
+
+    if specs:
+        named = [find(ws, spec) for spec in specs]
+        return list({run.record.id: run for run in named}.values())[:limit], []
+    candidates = [run for run in _newest(ws, where) if metric in run.record.metrics]
+    chosen = [run for run in candidates if not run.live][: limit or DEFAULT]
+    left = len(candidates) - len(chosen)
+    notes = [f"the {len(chosen)} newest of {len(candidates)} runs that have it; --limit N shows more"] if left and chosen else []
+    return chosen, notes
+
+
+def _newest(ws: Workspace, where: str | None) -> list[Found]:
+    from gitmlog.ops.runs.find import search
+
+    return sorted(search(ws, where).runs, key=lambda run: run.record.id, reverse=True)
+
+
+def _others(ws: Workspace, metric: str, where: str | None, limit: int | None) -> Iterator[tuple[Found, list[Point]]]:
+    """Runs with a metric that only their files name, as those of the machine."""
+    left = limit or DEFAULT
+    for run in [run for run in _newest(ws, where) if not run.live][:_TRIES]:
+        try:
+            points = history(ws, run, metric)
+        except NotFoundError:
+            continue
+        yield run, points
+        left -= 1
+        if not left:
+            return
+
+
+def _labels(runs: Sequence[Found]) -> list[str]:
+    """Names; where two are alike, with the words of the id."""
+    names = [run.record.name for run in runs]
+    return [
+        name if names.count(name) == 1 else f"{name} ({run.record.id if name == run.record.id[16:] else run.record.id[16:]})"
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _line(run: Found, label: str, points: Sequence[Point], axis: Axis, log: bool) -> tuple[Line, list[str]]:
+    """The line of a run, and what was left out of it."""
+    start = run.record.started.timestamp()
+    x, y = [], []
+    infinite = negative = 0
+    for step, time, value in points:
+        infinite += math.isinf(value)
+        hidden = log and value <= 0
+        negative += hidden and not math.isinf(value)
+        x.append(float(step) if axis == "step" else time - start)
+        y.append(math.nan if hidden or math.isinf(value) else value)
+    finite = [value for _, _, value in points if math.isfinite(value)]
+    facts = (finite[-1], min(finite), max(finite)) if finite else (math.nan,) * 3
+    notes = [f"{label}: {count:,} {what} left out" for count, what in _left_out(infinite, negative) if count]
+    return Line(run.record.id, label, tuple(x), tuple(y), *facts, len(points)), notes
+
+
+def _left_out(infinite: int, negative: int) -> Iterable[tuple[int, str]]:
+    infinities = "infinite value" if infinite == 1 else "infinite values"
+    negatives = "value that is not above zero" if negative == 1 else "values that are not above zero"
+    return ((infinite, infinities), (negative, negatives))
+
+
+def thinned(chart: Chart, columns: int) -> Chart:
+    """The chart with no more points than `columns` columns of pixels can show: first, smallest, largest and last of each."""
+    finite = [x for line in chart.lines for x in line.x if math.isfinite(x)]
+    start, end = min(finite, default=0.0), max(finite, default=1.0)
+    return replace(
+        chart, lines=tuple(_thin(line, start, (columns / (end - start)) if end > start else 0.0) for line in chart.lines)
+    )
+
+
+def _thin(line: Line, start: float, scale: float) -> Line:
+    kept: list[int] = []
+    group: list[int] = []
+    column: int | None = None
+    y = line.y
+    for place, x in enumerate(line.x):
+        here = None if y[place] != y[place] else int((x - start) * scale)
+        if group and here != column:
+            kept += _extremes(group, y)
+            group = []
+        column = here
+        group.append(place)
+    kept += _extremes(group, y) if group else []
+    return replace(line, x=tuple(line.x[place] for place in kept), y=tuple(y[place] for place in kept))
+
+
+def _extremes(group: Sequence[int], y: Sequence[float]) -> list[int]:
+    """Of neighbours in one column: the places of the first, smallest, largest and last, in their order."""
+    if len(group) <= 4:
+        return list(group)
+    if y[group[0]] != y[group[0]]:
+        return [group[0]]
+    return sorted({group[0], min(group, key=y.__getitem__), max(group, key=y.__getitem__), group[-1]})
