@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "get": "Take a file out of another repository.",
     },
     "Runs": {
+        "run": "Run a program, and record it.",
         "runs": "List, compare, plot and keep runs.",
     },
     "Remotes": {

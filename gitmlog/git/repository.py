@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -167,6 +168,28 @@ class GitRepo:
             return None
         return self.blob(entry.id) if entry.type_str == "blob" else None
 
+    def entry_of(self, tree: str, path: str) -> TreeItem | None:
+        """What a git tree (by its id) holds at `path`, or None."""
+        import pygit2
+
+        try:
+            found = self.handle[tree][path]  # type: ignore[index]
+        except (KeyError, ValueError):
+            return None
+        size = found.size if isinstance(found, pygit2.Blob) else sum(_sizes(found)) if isinstance(found, pygit2.Tree) else 0
+        return TreeItem(str(found.id), size, isinstance(found, pygit2.Tree))
+
+    def bytes_in(self, tree: str, path: str) -> bytes | None:
+        """The bytes of the file that a git tree (by its id) holds at `path`, or None."""
+        found = self.entry_of(tree, path)
+        return None if found is None or found.is_folder else bytes(self.handle[found.id].data)  # type: ignore[attr-defined]
+
+    def blob_id(self, data: bytes) -> str:
+        """The id that git gives these bytes; nothing is written."""
+        import pygit2
+
+        return str(pygit2.hash(data))
+
     def blob(self, oid: pygit2.Oid) -> bytes:
         """All bytes of a blob; git itself fetches what a partial clone lacks, but never into a foreign one. Raises GitError."""
         try:
@@ -195,6 +218,25 @@ class GitRepo:
     def worktree_names(self) -> list[str]:
         """The names of the linked worktrees."""
         return list(self.handle.list_worktrees())
+
+
+@dataclass(frozen=True)
+class TreeItem:
+    """What a git tree holds at a path: its id, bytes (of a folder: of all files below it), whether it is a folder."""
+
+    id: str
+    size: int
+    is_folder: bool
+
+
+def _sizes(tree: pygit2.Tree) -> Iterator[int]:
+    import pygit2
+
+    for entry in tree:
+        if isinstance(entry, pygit2.Tree):
+            yield from _sizes(entry)
+        elif isinstance(entry, pygit2.Blob):
+            yield entry.size
 
 
 def lacks(repo: GitRepo, oid: pygit2.Oid) -> GitError:

@@ -115,6 +115,21 @@ def add(
     return AddResult(tuple(added), tuple(note for target in targets.values() for note in _notes(target)))
 
 
+def keep(ws: Workspace, path: str, progress: Progress = SILENT) -> FileFacts | DirectoryFacts:
+    """Put what the working tree has at `path` into the cache; neither metafile nor index nor .gitignore is touched.
+
+    Durable when this returns. Raises as `add`.
+    """
+    target = Target(path)
+    listing = list_path(ws, path)
+    if listing is None:
+        raise NotFoundError(f"there is no {display(path)}", kind="no-path", hint="check the name with `ls`")
+    facts = _store(ws, target, _old_metafile(ws, path), listing, AddOptions(), progress)
+    if target.content.rows:  # not as `whole`: the metafile still says another version, and `status` shall say so
+        ws.state.record(path, target.content.rows, target.content.observed)
+    return facts
+
+
 def _add_one(ws: Workspace, target: Target, options: AddOptions, progress: Progress) -> Metafile:
     old = _old_metafile(ws, target.path)
     listing = list_path(ws, f"{target.path}/{target.below}" if target.below else target.path)

@@ -1,0 +1,151 @@
+"""Writing git objects in process: each synced, or many at once and then synced together."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gitmlog.core.atomic import sync_filesystem
+from gitmlog.core.errors import GitError, RefusedError
+from gitmlog.git.identity import Identity
+from gitmlog.git.repository import GitRepo
+
+if TYPE_CHECKING:
+    import pygit2
+
+_SYNCED = threading.RLock()
+"""libgit2's switch for syncing is one for the whole process: who relies on it, and who turns it off, hold this."""
+
+_DISK = {
+    "no space": errno.ENOSPC,
+    "quota": errno.EDQUOT,
+    "read-only": errno.EROFS,
+    "permission denied": errno.EACCES,
+}
+
+
+@contextmanager
+def git_errors() -> Iterator[None]:
+    """What libgit2 says about a disk, as an OSError; anything else of it, as a GitError."""
+    import pygit2
+
+    try:
+        yield
+    except pygit2.GitError as error:
+        said = str(error).lower()
+        code = next((code for words, code in _DISK.items() if words in said), None)
+        if code is not None:
+            raise OSError(code, os.strerror(code)) from error
+        raise GitError(f"git objects: {error}", hint="`git fsck` and `gitmlog doctor` say more") from error
+
+
+@contextmanager
+def quick_writes(repo: GitRepo) -> Iterator[None]:
+    """Objects written inside are synced together at the end (syncfs), not each on its own."""
+    import pygit2
+
+    with _SYNCED:
+        pygit2.settings.enable_fsync_gitdir(False)
+        try:
+            yield
+        finally:
+            pygit2.settings.enable_fsync_gitdir(True)
+        sync_filesystem(repo.commondir / "objects")
+
+
+@contextmanager
+def synced_writes() -> Iterator[None]:
+    """Objects and refs written inside are each synced before they are there."""
+    import pygit2
+
+    with _SYNCED:
+        pygit2.settings.enable_fsync_gitdir(True)
+        yield
+
+
+def write_blob(repo: GitRepo, data: bytes) -> str:
+    """The id of these bytes, now a blob."""
+    return str(repo.handle.create_blob(data))
+
+
+def write_tree(repo: GitRepo, base: str, changes: Mapping[str, str | None]) -> str:
+    """The tree `base` (a tree's id) with blobs put at paths (None takes a path out); only the folders on the way are written."""
+    nested: dict[str, dict[str, str | None]] = {}
+    here: dict[str, str | None] = {}
+    for path, blob in changes.items():
+        head, _, rest = path.partition("/")
+        if rest:
+            nested.setdefault(head, {})[rest] = blob
+        else:
+            here[head] = blob
+    return str(_write_folder(repo, repo.handle[base] if base else None, here, nested))
+
+
+def _write_folder(
+    repo: GitRepo, tree: object, here: Mapping[str, str | None], nested: Mapping[str, Mapping[str, str | None]]
+) -> pygit2.Oid:
+    import pygit2
+
+    folder = tree if isinstance(tree, pygit2.Tree) else None
+    builder = repo.handle.TreeBuilder(folder) if folder is not None else repo.handle.TreeBuilder()
+    for name, blob in here.items():
+        if blob is None:
+            if builder.get(name) is not None:
+                builder.remove(name)
+        else:
+            mode = 0o100755 if folder is not None and name in folder and folder[name].filemode == 0o100755 else 0o100644
+            builder.insert(name, blob, mode)
+    for name, changes in nested.items():
+        below = folder[name] if folder is not None and name in folder else None
+        base = str(below.id) if isinstance(below, pygit2.Tree) else ""
+        builder.insert(name, write_tree(repo, base, changes), 0o040000)
+    return builder.write()
+
+
+def write_commit(repo: GitRepo, tree: str, parents: list[str], message: str, person: Identity, time: datetime) -> str:
+    """A commit object; no ref is moved."""
+    import pygit2
+
+    who = pygit2.Signature(person.name, person.email, int(time.timestamp()), 0, "utf-8")
+    return str(repo.handle.create_commit(None, who, who, message, tree, parents))
+
+
+def write_tag(repo: GitRepo, name: str, commit: str, message: str, person: Identity, time: datetime) -> str:
+    """An annotated tag object called `name`; no ref is made."""
+    head = f"object {commit}\ntype commit\ntag {name}\ntagger {person.name} <{person.email}> {int(time.timestamp())} +0000\n"
+    from pygit2.enums import ObjectType
+
+    return str(repo.handle.write(ObjectType.TAG, f"{head}\n{message}".encode("utf-8", "replace")))
+
+
+def create_ref(repo: GitRepo, name: str, oid: str) -> None:
+    """Make a ref that must not be there yet.
+
+    Raises:
+        RefusedError: kind `exists`.
+    """
+    import pygit2
+
+    try:
+        repo.handle.references.create(name, oid)
+    except pygit2.AlreadyExistsError as error:
+        raise RefusedError(f"{name} is there already", kind="exists", hint="nothing was overwritten") from error
+    except ValueError as error:
+        raise GitError(f"{name} cannot be made: {error}") from error
+
+
+def ref_target(repo: GitRepo, name: str) -> str:
+    """The id that a ref holds, or "" when there is none."""
+    reference = repo.handle.references.get(name)
+    return str(reference.target) if reference is not None else ""
+
+
+def delete_ref(repo: GitRepo, name: str) -> None:
+    """Take a ref away; that it is not there is fine."""
+    if repo.handle.references.get(name) is not None:
+        repo.handle.references.delete(name)

@@ -1,0 +1,185 @@
+"""The start of a run: id, snapshot, and the folder that its logging goes to."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gitmlog.core.atomic import storage_errors
+from gitmlog.core.errors import GitmlogError, UsageError
+from gitmlog.git.durable import create_ref, delete_ref, git_errors, synced_writes, write_commit
+from gitmlog.git.identity import Identity, identity
+from gitmlog.git.snapshot import Snapshot, take_snapshot
+from gitmlog.ops.runs.folder import RunFolder, newest_start, note_newest
+from gitmlog.ops.runs.products import Products, stat_of
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.names import new_id, start_time, words
+from gitmlog.runs.record import key_problem
+
+
+@dataclass(frozen=True)
+class Begin:
+    """How a run shall begin.
+
+    Attributes:
+        name: the user's name for it, or None for the words of its id.
+        command: what runs, with its arguments, secrets left out already; empty where that is not recorded.
+        folder: the current folder.
+        outputs: paths, as written in `folder`, that it will write.
+        parent: the id of the run that it is nested in, or "".
+        resumes: the id of the run that it goes on from, or "".
+        with_code: whether the code is recorded.
+        with_user: whether user and host are.
+    """
+
+    name: str | None = None
+    command: tuple[str, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+    outputs: Sequence[str] = ()
+    parent: str = ""
+    resumes: str = ""
+    with_code: bool = True
+    with_user: bool = True
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that goes on: its folder, what start.json says, and the descriptor of the owner's lock."""
+
+    folder: RunFolder
+    facts: dict[str, Any]
+    owner: int
+
+
+def begin(ws: Workspace, how: Begin, now: datetime | None = None) -> Begun:
+    """Begin a run. The user's index, branch and files are not touched.
+
+    Raises:
+        UsageError: kind `bad-name`.
+        RefusedError: kinds `untracked-large`, `outside-repository`.
+        GitError, StorageError: the repository cannot be read or written: better now than after hours of training.
+    """
+    if how.name is not None and (problem := key_problem(how.name)):
+        raise UsageError(
+            f"the name of the run cannot be used: {problem}", kind="bad-name", hint="choose one line of printable text"
+        )
+    outputs = [ws.relative(path, how.folder) for path in how.outputs]
+    started, jumped = start_time(now or datetime.now(UTC), newest_start(ws.home))
+    with storage_errors("starting a run"), ws.cache.in_use():
+        folder, owner = _own_folder(ws, started)
+        try:
+            facts = _facts(ws, how, folder.id, started, outputs)
+            if jumped:
+                facts["warnings"].append(
+                    "the clock of this machine went back: the run's time is that of the run before it, and later"
+                )
+            _keep_snapshot(ws, folder, facts)
+            folder.write_start(facts)
+        except BaseException:
+            _undo(ws, folder, owner)
+            raise
+    note_newest(ws.home, started)
+    return Begun(folder, facts, owner)
+
+
+def _own_folder(ws: Workspace, started: datetime) -> tuple[RunFolder, int]:
+    while True:
+        folder = RunFolder.of(ws.home, new_id(started))
+        with suppress(FileExistsError, BlockingIOError):  # another clone's worktree chose the same words
+            return folder, folder.create()
+
+
+def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: list[str]) -> dict[str, Any]:
+    who = identity(ws.git)
+    snapshot = _snapshot(ws, outputs) if how.with_code else _head_only(ws)
+    warnings = list(snapshot.notes)
+    if who.fallback:
+        warnings.append(f"git does not know who commits: {who.name} <{who.email}> was taken (git config user.name, user.email)")
+    return {
+        "version": 1,
+        "id": run_id,
+        "name": how.name or words(run_id),
+        "started": started.isoformat(),
+        "command": list(how.command),
+        "folder": _folder(ws, how.folder),
+        "user": _user() if how.with_user else "",
+        "host": socket.gethostname() if how.with_user else "",
+        "parent": how.parent,
+        "resumes": how.resumes,
+        "worktree": os.fspath(ws.root),
+        "person": {"name": who.name, "email": who.email},
+        "code": {
+            "tree": snapshot.tree,
+            "commit": snapshot.commit,
+            "branch": snapshot.branch,
+            "changed": len(snapshot.changed),
+            "untracked": len(snapshot.untracked),
+            "state": snapshot.state,
+        },
+        "outputs": {path: stat_of(ws.root / path) for path in outputs},
+        "warnings": warnings,
+    }
+
+
+def _snapshot(ws: Workspace, outputs: list[str]) -> Snapshot:
+    known = Products.load(ws.home)
+    known.outputs.update(outputs)
+    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), lambda path: known.is_product(ws.root, path))
+
+
+def _head_only(ws: Workspace) -> Snapshot:
+    """The configuration says that the code is not recorded: the tree is HEAD's."""
+    if ws.git.is_unborn:
+        return Snapshot(str(ws.git.handle.TreeBuilder().write()), "", "")
+    commit = ws.git.resolve("HEAD")
+    return Snapshot(str(commit.tree_id), str(commit.id), "")
+
+
+def _folder(ws: Workspace, folder: Path) -> str:
+    real = Path(os.path.realpath(folder))
+    return real.relative_to(ws.root).as_posix() if real.is_relative_to(ws.root) else os.fspath(real)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _keep_snapshot(ws: Workspace, folder: RunFolder, facts: dict[str, Any]) -> None:
+    """A commit and a ref, so that no garbage collection takes the snapshot while the run goes on."""
+    code = facts["code"]
+    message = f"snapshot of run {folder.id}, which goes on\n"
+    started = datetime.fromisoformat(facts["started"])
+    with git_errors(), synced_writes():
+        parents = [code["commit"]] if code["commit"] else []
+        commit = write_commit(ws.git, code["tree"], parents, message, Identity(**facts["person"]), started)
+        create_ref(ws.git, folder.live_ref, commit)
+
+
+def _undo(ws: Workspace, folder: RunFolder, owner: int) -> None:
+    with suppress(Exception):
+        delete_ref(ws.git, folder.live_ref)
+    folder.remove()
+    os.close(owner)
+
+
+def shown_command(command: Sequence[str]) -> str:
+    """A command for a message."""
+    return shlex.join(command)
+
+
+def ended_error(run_id: str) -> GitmlogError:
+    """The error for logging to a run that is over."""
+    return UsageError(
+        f"run {run_id} has ended: nothing can be logged to it", kind="run-ended", hint="with gitmlog.start_run(): …"
+    )

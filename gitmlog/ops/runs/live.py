@@ -1,0 +1,444 @@
+"""A run that goes on, in the process that will record it or in one that joined it: logging, and the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gitmlog.core.digest import ObjectId
+from gitmlog.core.errors import GitmlogError, NotFoundError, StorageError, UsageError
+from gitmlog.core.paths import display, path_problem
+from gitmlog.core.secrets import Scrubber
+from gitmlog.metafile.schema import Type
+from gitmlog.ops.runs.begin import ended_error
+from gitmlog.ops.runs.convert import flatten_params, metric_value
+from gitmlog.ops.runs.data import Data, input_data, output_data
+from gitmlog.ops.runs.finish import Recorded, finish
+from gitmlog.ops.runs.folder import RunFolder
+from gitmlog.ops.runs.output import LogFile
+from gitmlog.ops.runs.products import stat_of
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.fold import Folded, fold, same_value
+from gitmlog.runs.journal import Journal, read_journals
+from gitmlog.runs.record import ParamValue, Status, data_table, key_problem
+from gitmlog.store.ingest import copy_in
+
+FLUSH = 0.25
+"""Seconds after which what was logged is in the journal: kill -9 loses no more."""
+
+MAX_METRICS = 20_000
+MAX_PARAMS = 400_000
+"""Characters of all parameters together: a record has 1 MiB."""
+
+Tell = Callable[[str], None]
+
+
+class LiveRun:
+    """Logging into one run. Every method may be called from any thread.
+
+    What the user did wrong is raised at the call. What this machine cannot do (a full disk) is told once by `tell`, kept as a
+    warning in the run, and stops nothing.
+
+    Attributes:
+        ws: the repository.
+        folder: where the run is written down while it goes on.
+        facts: what start.json says.
+        is_owner: whether this process records the run; else it joined it.
+        log: what keeps the output, or None.
+        recorded: what was recorded, after a good end.
+        failure: why it could not be recorded, or None.
+    """
+
+    def __init__(
+        self, ws: Workspace, folder: RunFolder, facts: Mapping[str, Any], *, owner: int | None, scrub: Scrubber, tell: Tell
+    ) -> None:
+        self.ws = ws
+        self.folder = folder
+        self.facts = facts
+        self.id = folder.id
+        self.name = str(facts["name"])
+        self.is_owner = owner is not None
+        self.recorded: Recorded | None = None
+        self.failure: Exception | None = None
+        self.journal = Journal(folder.path, self._disk_trouble)
+        self.params: dict[str, ParamValue] = {}
+        self.log: LogFile | None = None
+        self.ended = False
+        self._owner = owner
+        self._scrub = scrub
+        self._tell = tell
+        self._told: set[str] = set()
+        self._keys: set[str] = set()
+        self._guard = threading.RLock()
+        self._began = time.monotonic()
+        self._stop = threading.Event()
+        self._late: list[str] = []
+        self._on_flush: list[Callable[[], None]] = []
+        self._before_end: list[Callable[[], None]] = []
+        self._append: Callable[[tuple[str, float, int | None, float]], None] = self.journal.pending.append
+        if self.is_owner:
+            self._start_flusher()
+        else:
+            self._write_through()
+
+    # Logging
+
+    def log_metric(self, key: str, value: Any, step: int | None = None, at: float | None = None) -> None:
+        """One value of a metric; `at` in seconds since 1970, now unless it is given.
+
+        Raises:
+            UsageError: kinds `bad-metric`, `bad-key`, `run-ended`.
+        """
+        if key not in self._keys:
+            self._new_key(key)
+        if type(value) is not float:
+            value = metric_value(value)
+        if step is not None and type(step) is not int:
+            step = _whole(step, "step")
+        self._append((key, value, step, time.time() if at is None else float(at)))
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None, at: float | None = None) -> None:
+        """Several values of one step. Raises as `log_metric`; then none of them was logged."""
+        now = time.time() if at is None else float(at)
+        if step is not None and type(step) is not int:
+            step = _whole(step, "step")
+        rows = []
+        for key, value in metrics.items():
+            if key not in self._keys:
+                self._new_key(key)
+            rows.append((key, value if type(value) is float else metric_value(value), step, now))
+        for row in rows:
+            self._append(row)
+
+    def _new_key(self, key: str) -> None:
+        self._check()
+        check_key("metric", key)
+        if len(self._keys) >= MAX_METRICS:
+            hint = "names are for what is measured; what varies belongs into the step or into log_table"
+            raise UsageError(f"more than {MAX_METRICS:,} metrics", kind="bad-key", hint=hint)
+        self._keys.add(key)
+
+    def log_params(self, params: Any) -> None:
+        """Parameters: a mapping, an argparse.Namespace or a dataclass; nested ones are flattened with dots.
+
+        Raises:
+            UsageError: kind `param-changed`: one has another value already; then none of them was logged.
+        """
+        flat = flatten_params(params)
+        with self._guard:
+            self._check()
+            fresh = {}
+            for key, value in flat.items():
+                check_key("parameter", key)
+                value = self._scrub.param(key, value)  # noqa: PLW2901
+                if key in self.params:
+                    self._same(key, value)
+                else:
+                    fresh[key] = value
+            self._fits(fresh)
+            self.params |= fresh
+            for key, value in fresh.items():
+                self.journal.write("param", key, value)
+
+    def _same(self, key: str, value: ParamValue) -> None:
+        known = self.params[key]
+        if not same_value(known, value):
+            hint = "a parameter has one value a run: log what changes as a metric, or start another run"
+            raise UsageError(
+                f"parameter {key} is {known!r} in this run: it cannot become {value!r}", kind="param-changed", hint=hint
+            )
+
+    def _fits(self, fresh: Mapping[str, ParamValue]) -> None:
+        if sum(len(key) + len(str(value)) + 10 for key, value in {**self.params, **fresh}.items()) > MAX_PARAMS:
+            hint = "log_dict or log_text keeps it as an artifact"
+            raise UsageError(f"the parameters have more than {MAX_PARAMS:,} characters", kind="too-large", hint=hint)
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Words of the user's own about the run; a tag set again has the new value."""
+        self._check()
+        checked = {}
+        for key, value in tags.items():
+            check_key("tag", key)
+            text = str(value)
+            if len(text) > 5000:
+                raise UsageError(
+                    f"tag {key} has {len(text)} characters (at most 5,000)", kind="too-large", hint="log_text keeps it"
+                )
+            checked[key] = str(self._scrub.param(key, text))
+        for key, text in checked.items():
+            self.journal.write("tag", key, text)
+
+    def log_file(self, source: Path, name: str) -> None:
+        """A file becomes the artifact `name`; logged again, it has another version.
+
+        Raises:
+            NotFoundError: kind `no-path`.
+            UsageError: kind `bad-name`; RefusedError: kind `not-a-file`; DataError: kind `changed-while-read`.
+        """
+        self._check()
+        check_name(name)
+        try:
+            with self.ws.cache.writing() as writer:
+                stored = copy_in(writer, os.fspath(source), os.fspath(source), lambda _: None)
+        except (OSError, StorageError) as error:
+            self.trouble(f"artifact {display(name)} could not be kept", error)
+            return
+        self._artifact(name, stored.oid, stored.info.st_size)
+        self._note_source(source)
+
+    def log_bytes(self, data: bytes, name: str) -> None:
+        """These bytes become the artifact `name`. Raises UsageError, kind `bad-name`."""
+        self._check()
+        check_name(name)
+        try:
+            with self.ws.cache.writing() as writer:
+                oid = writer.put(data)
+        except (OSError, StorageError) as error:
+            self.trouble(f"artifact {display(name)} could not be kept", error)
+            return
+        self._artifact(name, oid, len(data))
+
+    def _artifact(self, name: str, oid: ObjectId, size: int) -> None:
+        self.journal.write("artifact", name, oid, size, None, time.time())
+
+    def _note_source(self, source: Path) -> None:
+        """A file that this run has written is no code of the next run's."""
+        full = Path(os.path.realpath(source))
+        if full.is_relative_to(self.ws.root) and (stat := stat_of(full)) and stat[1] >= self.started_at * 1e9:
+            self.journal.write("source", full.relative_to(self.ws.root).as_posix(), stat)
+
+    @property
+    def started_at(self) -> float:
+        """Seconds since 1970."""
+        return datetime.fromisoformat(self.facts["started"]).timestamp()
+
+    def add_time(self, seconds: float) -> None:
+        """It took so much already, in a process that was killed."""
+        self._began -= seconds
+
+    def log_input(self, path: str, base: Path) -> str:
+        """What the run reads; returns the tracked path. Raises as `gitmlog.ops.runs.data.input_data`."""
+        self._check()
+        data = input_data(self.ws, self.ws.relative(path, base), self._tree)
+        return self._log_data("input", data)
+
+    def log_output(self, path: str, base: Path, kind: Type | None = None) -> str:
+        """What the run has written, as it is now; returns the tracked path. Raises as `gitmlog.ops.runs.data.output_data`."""
+        self._check()
+        try:
+            data = output_data(self.ws, self.ws.relative(path, base), self._tree, kind)
+        except (OSError, StorageError) as error:
+            self.trouble(f"output {display(path)} could not be kept", error)
+            return path
+        return self._log_data("output", data)
+
+    def log_model(self, name: str, target: str) -> None:
+        """The model `name` is this output, or `artifact:PATH`."""
+        self._check()
+        check_key("model", name)
+        self.journal.write("model", name, target)
+
+    @property
+    def _tree(self) -> str:
+        return str(self.facts["code"]["tree"])
+
+    def _log_data(self, what: str, data: Data) -> str:
+        from gitmlog.core.paths import metafile_of
+
+        if data.metafile is not None:
+            self.journal.write("metafile", metafile_of(data.path), data.metafile.decode())
+        if data.ignore:
+            self.journal.write("ignore", data.path)
+        if data.plain is not None:
+            from gitmlog.git.durable import synced_writes, write_blob
+
+            with synced_writes():
+                self.journal.write("blob", data.path, write_blob(self.ws.git, data.plain))
+        self.journal.write(what, data.path, data_table(data.facts), time.time())
+        return data.path
+
+    def warn(self, text: str) -> None:
+        """Keep a warning in the run."""
+        if not self.ended:
+            self.journal.write("warning", text)
+
+    def fail(self, error: BaseException, trace: str) -> None:
+        """The body ended with this exception; `trace` is its traceback. It is the run's, also when a joined process had it."""
+        text = self._scrub.text(f"{type(error).__name__}: {error}".strip().removesuffix(":"))
+        self.journal.write("error", " ".join(text.split())[:500])
+        self.log_bytes(self._scrub.text(trace).encode("utf-8", "replace"), "traceback.txt")
+
+    # What was logged
+
+    def folded(self) -> Folded:
+        """All that was logged so far, by every process."""
+        self.journal.flush()
+        return fold(read_journals(self.folder.path))
+
+    # The life of a run
+
+    def on_flush(self, call: Callable[[], None]) -> None:
+        """Call it whenever the journal is flushed."""
+        self._on_flush.append(call)
+
+    def before_end(self, call: Callable[[], None]) -> None:
+        """Call it when the body is over, before the run is recorded."""
+        self._before_end.append(call)
+
+    def flush(self) -> None:
+        """Write down what was logged."""
+        self.journal.flush()
+        for call in self._on_flush:
+            call()
+
+    def _start_flusher(self) -> None:
+        threading.Thread(target=self._flush_forever, args=(self._stop,), name="gitmlog-flush", daemon=True).start()
+
+    def _flush_forever(self, stop: threading.Event) -> None:
+        while not stop.wait(FLUSH):
+            with suppress(Exception):  # a thread of ours never speaks into the user's program
+                self.flush()
+
+    def _write_through(self) -> None:
+        """A joined process may end without a word (os._exit, terminate): each value is written at once."""
+        journal = self.journal
+
+        def append(row: tuple[str, float, int | None, float]) -> None:
+            journal.pending.append(row)
+            journal.flush()
+
+        self._append = append
+
+    def forked(self) -> None:
+        """Called in a child process right after a fork: the run is still the parent's, this process has joined it."""
+        self.is_owner = False
+        self._guard = threading.RLock()
+        self._stop = threading.Event()
+        self._before_end.clear()
+        self._on_flush.clear()
+        if self._owner is not None:
+            with suppress(OSError):
+                os.close(self._owner)  # the lock is the parent's: it must go when the parent does
+            self._owner = None
+        self.journal.forked()
+        self._write_through()
+
+    def discard(self) -> None:
+        """Forget a run whose body never began; nothing of it stays."""
+        from gitmlog.git.durable import delete_ref, git_errors
+
+        with self._guard:
+            self._stop_observing()
+            with suppress(GitmlogError, OSError), git_errors():
+                delete_ref(self.ws.git, self.folder.live_ref)
+            self.folder.remove()
+            self._close()
+
+    def leave(self) -> None:
+        """A joined process has no more to say."""
+        self.flush()
+        self.journal.close()
+        self._close()
+
+    def end(self, status: Status, code: int | None = None) -> None:
+        """Record the run. Nothing is raised: what goes wrong is told, and `failure` has it; the run can be recovered."""
+        with self._guard:
+            if self.ended:
+                return
+            self._stop_observing()
+            try:
+                self._say_end(status, code)
+                self.recorded = finish(self.ws, self.folder)
+            except (GitmlogError, OSError) as error:
+                self.failure = error
+                self._tell_failure(error)
+            finally:
+                self._close()
+
+    def _stop_observing(self) -> None:
+        for call in self._before_end:
+            with suppress(Exception):
+                call()
+        self._stop.set()
+
+    def _say_end(self, status: Status, code: int | None) -> None:
+        self.flush()
+        for text in self._late:
+            self.journal.write("warning", text)
+        self.journal.write("end", status, code, time.time(), time.monotonic() - self._began)
+        self.journal.sync()
+
+    def _tell_failure(self, error: Exception) -> None:
+        said = error.message if isinstance(error, GitmlogError) else str(error)
+        self._tell(f"run {self.id} could not be recorded: {said}. Nothing of it is lost: mend that, then `gitmlog runs recover`")
+
+    def _close(self) -> None:
+        self.ended = True
+        self._append = self._refuse
+        self._keys.clear()
+        self.journal.close()
+        if self._owner is not None:
+            os.close(self._owner)
+            self._owner = None
+
+    def _refuse(self, _: object) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self.ended or not (self.is_owner or self.folder.is_started):
+            raise ended_error(self.id)
+
+    def trouble(self, what: str, error: Exception) -> None:
+        """Something of ours does not work: told once a kind, kept as a warning, and the program goes on."""
+        said = error.message if isinstance(error, GitmlogError) else (getattr(error, "strerror", None) or str(error))
+        self._late.append(f"{what}: {said}")
+        if said not in self._told:
+            self._told.add(said)
+            self._tell(f"run {self.id}: {what}: {said}; the program goes on")
+
+    def trouble_about(self, what: str) -> Callable[[Exception], None]:
+        """What a helper of the run calls when it cannot go on."""
+        return lambda error: self.trouble(f"{what} is not recorded any more", error)
+
+    def _disk_trouble(self, error: OSError) -> None:
+        self.trouble("what is logged could not be written down, and is tried again", error)
+
+
+def check_key(what: str, key: object) -> None:
+    """Raise UsageError, kind `bad-key`, for what may not name a parameter, metric, tag or model."""
+    if problem := key_problem(key):
+        raise UsageError(f"{key!r:.80} cannot name a {what}: {problem}", kind="bad-key", hint="use 1 to 250 printable characters")
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError, kind `bad-name`, for what may not name an artifact."""
+    if problem := path_problem(name):
+        raise UsageError(
+            f"{display(name)} cannot name an artifact: {problem}", kind="bad-name", hint="use a relative path, like plots/roc.png"
+        )
+
+
+def _whole(value: Any, what: str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or isinstance(value, str) or number != value or abs(number) >= 1 << 62:
+        raise UsageError(
+            f"the {what} must be a whole number, not {value!r:.80}", kind="bad-metric", hint="log_metric(key, value, step=3)"
+        )
+    return number
+
+
+def existing_file(path: str | os.PathLike[str], base: Path) -> Path:
+    """A file or folder that a user named. Raises NotFoundError, kind `no-path`."""
+    full = base / os.fspath(path)
+    if not full.exists():
+        raise NotFoundError(f"there is no {display(os.fspath(path))}", kind="no-path", hint="check the name with `ls`")
+    return full

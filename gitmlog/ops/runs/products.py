@@ -1,0 +1,61 @@
+"""Which untracked files runs have written: they are no code, and so in no snapshot (spec: run.md, The snapshot)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from gitmlog.core.locks import locked
+from gitmlog.ops.runs.folder import runs_folder
+
+Stat = list[int]
+
+
+class Products:
+    """The outputs, by path, and the artifacts, by path and the stat they had when they were logged."""
+
+    def __init__(self, outputs: set[str], artifacts: dict[str, Stat]) -> None:
+        self.outputs = outputs
+        self.artifacts = artifacts
+
+    @classmethod
+    def load(cls, home: Path) -> Products:
+        """What this clone knows."""
+        try:
+            found = json.loads((runs_folder(home) / "products.json").read_bytes())
+            return cls(
+                {str(path) for path in found["outputs"]}, {str(path): list(stat) for path, stat in found["artifacts"].items()}
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(set(), {})
+
+    def is_product(self, root: Path, path: str) -> bool:
+        """Whether the file at `path` below `root` was written by a run, and no one else since."""
+        if path in self.outputs or any(path.startswith(f"{output}/") for output in self.outputs):
+            return True
+        return path in self.artifacts and self.artifacts[path] == stat_of(root / path)
+
+
+def stat_of(path: Path) -> Stat:
+    """Size, modification time in nanoseconds and inode of a file; empty when it is not there."""
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return []
+    return [info.st_size, info.st_mtime_ns, info.st_ino]
+
+
+def remember(home: Path, outputs: Iterable[str], artifacts: dict[str, Stat]) -> None:
+    """Add to what this clone knows. That it cannot be written is no reason for a run to fail."""
+    with suppress(OSError), locked(runs_folder(home) / "products.lock", wait=10):
+        known = Products.load(home)
+        if known.outputs.issuperset(outputs) and known.artifacts.items() >= artifacts.items():
+            return
+        facts = {"outputs": sorted(known.outputs.union(outputs)), "artifacts": known.artifacts | artifacts}
+        path = runs_folder(home) / "products.json"
+        temporary = path.with_name("products.json.new")
+        temporary.write_text(json.dumps(facts), "utf-8")
+        os.replace(temporary, path)

@@ -1,0 +1,208 @@
+"""Events of a run's journals, folded into what its record says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gitmlog.core.digest import ObjectId
+from gitmlog.core.errors import DataError
+from gitmlog.runs.artifacts import Artifact
+from gitmlog.runs.history import Point
+from gitmlog.runs.journal import Event
+from gitmlog.runs.record import DataFacts, MetricFacts, ParamValue, Reader, data_facts
+
+
+class End(NamedTuple):
+    """How the body of a run ended: status, exit code, seconds since 1970, seconds that it took."""
+
+    status: str
+    exit: int | None
+    time: float
+    seconds: float
+
+
+@dataclass
+class Folded:
+    """All that was logged.
+
+    Attributes:
+        params, tags, models: the first value of a parameter, the last of the others.
+        histories: the values of each metric, in the order they were logged.
+        inputs, outputs: the last facts of each path; `replaced` has the earlier ones of outputs.
+        artifacts: every version.
+        metafiles: texts that the tree shall hold, by path.
+        blobs: git's ids of files that the tree shall hold, by path.
+        ignored: paths that the tree shall hold a .gitignore line for.
+        sources: files of the working tree that artifacts came from, with the stat they had.
+        end: None while the body has not ended.
+        last: seconds since 1970 of the last event that has a time.
+    """
+
+    params: dict[str, ParamValue] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    histories: dict[str, list[Point]] = field(default_factory=dict)
+    inputs: dict[str, DataFacts] = field(default_factory=dict)
+    outputs: dict[str, DataFacts] = field(default_factory=dict)
+    replaced: list[Artifact] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    metafiles: dict[str, str] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, None] = field(default_factory=dict)
+    sources: dict[str, list[int]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    error: str = ""
+    end: End | None = None
+    last: float = 0.0
+
+    @property
+    def metrics(self) -> dict[str, MetricFacts]:
+        """What the record says of each metric."""
+        return {key: facts_of(values) for key, values in self.histories.items()}
+
+
+def fold(journals: Iterable[list[Event]]) -> Folded:
+    """All events, those of several processes in the order of their times. What does not have its form is left out."""
+    folded = Folded()
+    files = list(journals)
+    values: list[tuple[str, float, int | None, float]] = []
+    for events in files:
+        for event in events:
+            try:
+                if event[0] == "metrics":
+                    values += [(key, float(value), step, float(time)) for key, value, step, time in event[1]]
+                else:
+                    _HANDLERS[event[0]](folded, *event[1:])
+            except (KeyError, TypeError, ValueError, AttributeError, DataError):
+                folded.warnings.append(f"a line of the journal was not understood: {str(event)[:80]}")
+    if len(files) > 1:
+        values.sort(key=lambda item: item[3])
+    _add_values(folded, values)
+    return folded
+
+
+def _add_values(folded: Folded, values: list[tuple[str, float, int | None, float]]) -> None:
+    histories = folded.histories
+    for key, value, step, time in values:
+        history = histories.get(key)
+        if history is None:
+            history = histories[key] = []
+        history.append(Point(_next_step(history) if step is None else step, time, value))
+    if values:
+        folded.last = max(folded.last, values[-1][3])
+
+
+def _next_step(history: list[Point]) -> int:
+    return history[-1].step + 1 if history else 0
+
+
+def facts_of(values: list[Point]) -> MetricFacts:
+    """Last, smallest, largest, step, count; NaN counts as smallest and largest only where there is nothing else."""
+    numbers = [each.value for each in values if not math.isnan(each.value)] or [math.nan]
+    return MetricFacts(values[-1].value, min(numbers), max(numbers), values[-1].step, len(values))
+
+
+def _param(folded: Folded, key: str, value: Any) -> None:
+    value = tuple(value) if isinstance(value, list) else value
+    known = folded.params.setdefault(key, value)
+    if not same_value(known, value):
+        folded.warnings.append(
+            f"parameter {key} was logged as {known!r} and, by another process, as {value!r}: the first was kept"
+        )
+
+
+def same_value(first: object, second: object) -> bool:
+    """Whether two values of a parameter are the same: 1 and 1.0 and True are not, NaN and NaN are."""
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return len(first) == len(second) and all(map(same_value, first, second))
+    if isinstance(first, float) and isinstance(second, float) and math.isnan(first) and math.isnan(second):
+        return True
+    return type(first) is type(second) and first == second
+
+
+def _tag(folded: Folded, key: str, value: str) -> None:
+    folded.tags[key] = str(value)
+
+
+def _artifact(folded: Folded, path: str, oid: str, size: int, files: int | None, time: float) -> None:
+    """The same bytes again are the same version."""
+    before = [each for each in folded.artifacts if each.path == path]
+    if not before or before[-1].blake3 != oid:
+        folded.artifacts.append(Artifact(path, len(before) + 1, ObjectId(oid), int(size), files))
+    folded.last = max(folded.last, time)
+
+
+def _input(folded: Folded, path: str, facts: dict[str, Any], time: float) -> None:
+    folded.inputs[path] = data_facts(Reader(facts, f"input {path}"))
+    folded.last = max(folded.last, time)
+
+
+def _output(folded: Folded, path: str, facts: dict[str, Any], time: float) -> None:
+    put_output(folded, path, data_facts(Reader(facts, f"output {path}")))
+    folded.last = max(folded.last, time)
+
+
+def put_output(folded: Folded, path: str, facts: DataFacts) -> None:
+    """The output is now this; what it was before in this run is kept as a version of its own."""
+    before = folded.outputs.get(path)
+    if before is not None and before != facts and before.blake3 is not None:
+        version = 1 + sum(1 for each in folded.replaced if each.path == path)
+        folded.replaced.append(Artifact(path, version, before.blake3, before.size, before.files))
+    folded.outputs[path] = facts
+
+
+def _model(folded: Folded, name: str, path: str) -> None:
+    folded.models[name] = str(path)
+
+
+def _metafile(folded: Folded, path: str, text: str) -> None:
+    folded.metafiles[path] = str(text)
+
+
+def _blob(folded: Folded, path: str, oid: str) -> None:
+    folded.blobs[path] = str(oid)
+
+
+def _ignore(folded: Folded, path: str) -> None:
+    folded.ignored[path] = None
+
+
+def _source(folded: Folded, path: str, stat: list[int]) -> None:
+    folded.sources[path] = [int(each) for each in stat]
+
+
+def _warning(folded: Folded, text: str) -> None:
+    folded.warnings.append(str(text))
+
+
+def _error(folded: Folded, text: str) -> None:
+    folded.error = str(text)
+
+
+def _end(folded: Folded, status: str, code: int | None, time: float, seconds: float) -> None:
+    folded.end = End(status, code, float(time), float(seconds))
+
+
+_HANDLERS: dict[str, Callable[..., None]] = {
+    "param": _param,
+    "tag": _tag,
+    "artifact": _artifact,
+    "input": _input,
+    "output": _output,
+    "model": _model,
+    "metafile": _metafile,
+    "blob": _blob,
+    "ignore": _ignore,
+    "source": _source,
+    "warning": _warning,
+    "error": _error,
+    "end": _end,
+}
+
+
+def rows(folded: Folded) -> Iterator[tuple[str, list[Point]]]:
+    """The histories, by key."""
+    yield from sorted(folded.histories.items())

@@ -1,0 +1,134 @@
+"""What is logged while a run goes on: lines of JSON, one file a process (spec: run.md, While it runs)."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gitmlog.core.atomic import write_all
+
+Event = list[Any]
+PATTERN = "journal-*.jsonl"
+BATCH = 2000
+"""Metric values in one line: a cut write loses at most one line."""
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Journal:
+    """The journal file of this process. The file is made with the first line.
+
+    Metric values are kept in `pending` until `flush`; all else is written at once. Where the disk is full, what could not be
+    written stays in memory and is tried again with the next flush; `trouble` is called with the first such error.
+
+    Attributes:
+        pending: (key, value, step, time), in the order they were logged. Appending to it is safe from any thread.
+    """
+
+    def __init__(self, folder: Path, trouble: Callable[[OSError], None]) -> None:
+        self.folder = folder
+        self.pending: list[tuple[str, float, int | None, float]] = []
+        self._trouble = trouble
+        self.guard = threading.RLock()
+        self._fd: int | None = None
+        self._backlog: list[bytes] = []
+        self._torn = False
+        self._failed = False
+
+    def write(self, *event: Any) -> None:
+        """Append one line now, after what is pending, so that the file has the order of the calls."""
+        line = f"{_dumps(event)}\n".encode("utf-8", "replace")
+        with self.guard:
+            self._take_pending()
+            self._backlog.append(line)
+            self._write_backlog()
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        if not self.pending and not self._backlog:
+            return
+        with self.guard:
+            self._take_pending()
+            self._write_backlog()
+
+    def _take_pending(self) -> None:
+        while self.pending:
+            batch = self.pending[:BATCH]
+            del self.pending[: len(batch)]
+            self._backlog.append(f"{_dumps(['metrics', batch])}\n".encode("utf-8", "replace"))
+
+    def _write_backlog(self) -> None:
+        try:
+            if self._fd is None and self._backlog:
+                name = f"journal-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+                self._fd = os.open(self.folder / name, _FLAGS, 0o666)
+            while self._backlog and self._fd is not None:
+                self._write_line(self._fd, self._backlog[0])
+                del self._backlog[0]
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                self._trouble(error)
+
+    def _write_line(self, fd: int, line: bytes) -> None:
+        """A line that was cut is begun anew on a line of its own: the reader skips the cut one."""
+        data = b"\n" + line if self._torn else line
+        self._torn = True
+        write_all(fd, data)
+        self._torn = False
+
+    def sync(self) -> None:
+        """Make what was written durable. Raises OSError when it is not, or something could not be written."""
+        with self.guard:
+            self._failed = False
+            self.flush()
+            if self._backlog:
+                raise OSError(28, "the journal could not be written")
+            if self._fd is not None:
+                os.fsync(self._fd)
+
+    def close(self) -> None:
+        """The file is not needed any more."""
+        with self.guard:
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
+
+    def forked(self) -> None:
+        """In a child process: what the parent had pending is the parent's; the child begins a file of its own."""
+        self.guard = threading.RLock()
+        self.pending.clear()
+        self._backlog.clear()
+        self._torn = False
+        if self._fd is not None:
+            with suppress(OSError):
+                os.close(self._fd)
+            self._fd = None
+
+
+def read_journals(folder: Path, only: str = "") -> list[list[Event]]:
+    """The events of each process, in the order that each wrote them; lines that were cut are left out. `only` names one kind."""
+    start = f'["{only}"'.encode() if only else b""
+    return [list(_events(path, start)) for path in sorted(folder.glob(PATTERN), key=_age)]
+
+
+def _age(path: Path) -> tuple[float, str]:
+    return path.stat().st_ctime, path.name
+
+
+def _events(path: Path, start: bytes) -> Iterator[Event]:
+    with open(path, "rb") as stream:
+        for line in stream:
+            if not line.startswith(start):
+                continue
+            with suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, list) and event and isinstance(event[0], str):
+                    yield event
