@@ -14,12 +14,13 @@ from typing import Any
 from gitmlog.core.digest import ObjectId
 from gitmlog.metafile.schema import FileFacts, Metafile
 from gitmlog.metafile.text import format_metafile
+from gitmlog.metafile.tree import TreeEntry, format_tree
 from gitmlog.runs.artifacts import Artifact, Artifacts, format_artifacts
 from gitmlog.runs.environment import format_environment
 from gitmlog.runs.history import Point, format_history
 from gitmlog.runs.record import CodeFacts, DataFacts, MetricFacts, RunRecord, format_run
 from gitmlog.runs.tags import format_commit, format_tag
-from gitmlog.store.cache import Cache
+from gitmlog.store.cache import Cache, Writer
 from tests.conftest import Sandbox
 
 FIRST = "20260101-000000-swift-otter"
@@ -29,6 +30,7 @@ ENVIRONMENT: dict[str, dict[str, Any]] = {
     "system": {"os": "Linux", "cpu": "a CPU", "cores": 2, "threads": 4, "memory": 8_000_000_000},
 }
 Values = Sequence[tuple[int, float]]
+Logged = bytes | Sequence[bytes] | Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,27 @@ def make_run(
     params: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Values] | None = None,
     files: Mapping[str, bytes | str | None] | None = None,
-    artifacts: Mapping[str, bytes | Sequence[bytes]] | None = None,
+    artifacts: Mapping[str, Logged] | None = None,
     outputs: Mapping[str, bytes] | None = None,
     environment: Mapping[str, Mapping[str, Any]] | None = None,
     log: bytes | None = None,
     history: bytes | None = None,
+    system: Mapping[str, Values] | None = None,
+    texts: Mapping[str, bytes] | None = None,
     ref: str | None = None,
     **facts: Any,
 ) -> Made:
     """Record a run; the working tree, the index and the branch stay as they are.
 
-    `files` are what the snapshot has other than HEAD (None: deleted), `facts` any other field of RunRecord. `history` stands in
-    for the text of metrics.csv, `ref` for the ref of the tag (refs/gitmlog/runs/ID: archived).
+    `files` are what the snapshot has other than HEAD (None: deleted); of `artifacts` a list is several versions, a mapping a
+    directory; `facts` are any other fields of RunRecord. `history` stands in for the text of metrics.csv, `texts` for files in
+    `.gitmlog/runs/ID`, `ref` for the ref of the tag (refs/gitmlog/runs/ID: archived).
     """
     head = sandbox.run("git", "rev-parse", "-q", "--verify", "HEAD").out.strip()
-    kept = _keep(sandbox, metrics or {}, artifacts or {}, outputs or {}, log, history)
+    if metrics and history is None:
+        history = format_history((key, points(values)) for key, values in sorted(metrics.items()))
+    machine = format_history((key, points(values)) for key, values in system.items()) if system else None
+    kept = _keep(sandbox, artifacts or {}, outputs or {}, {"metrics.csv": history, "log.txt": log, "system.csv": machine})
     tree = _tree(sandbox, head, files or {})
     record = _record(sandbox, run_id, head, tree, facts)
     record = replace(
@@ -71,11 +79,11 @@ def make_run(
         outputs={**record.outputs, **{path: DataFacts(len(data), kept.outputs[path]) for path, data in (outputs or {}).items()}},
     )
     folder = f".gitmlog/runs/{run_id}"
-    texts: dict[str, bytes] = {f"{folder}/run.toml": format_run(record)}
-    texts[f"{folder}/environment.toml"] = format_environment(ENVIRONMENT if environment is None else environment)
-    texts[f"{folder}/artifacts.toml"] = format_artifacts(kept.artifacts)
-    texts |= {f"{path}.gitmlog": _metafile(path, oid, len((outputs or {})[path])) for path, oid in kept.outputs.items()}
-    whole = _tree(sandbox, tree, texts)
+    own: dict[str, bytes] = {"run.toml": format_run(record), "artifacts.toml": format_artifacts(kept.artifacts)}
+    own["environment.toml"] = format_environment(ENVIRONMENT if environment is None else environment)
+    added = {f"{folder}/{name}": data for name, data in (own | dict(texts or {})).items()}
+    added |= {f"{path}.gitmlog": _metafile(path, oid, len((outputs or {})[path])) for path, oid in kept.outputs.items()}
+    whole = _tree(sandbox, tree, added)
     parents = ["-p", head] if head else []
     commit = git(sandbox, "commit-tree", whole, *parents, data=format_commit(record).encode())
     git(sandbox, "tag", "-a", "--cleanup=verbatim", "-F", "-", record.tag, commit, data=format_tag(record).encode())
@@ -107,28 +115,21 @@ class _Kept:
 
 
 def _keep(
-    sandbox: Sandbox,
-    metrics: Mapping[str, Values],
-    artifacts: Mapping[str, bytes | Sequence[bytes]],
-    outputs: Mapping[str, bytes],
-    log: bytes | None,
-    history: bytes | None,
+    sandbox: Sandbox, artifacts: Mapping[str, Logged], outputs: Mapping[str, bytes], records: Mapping[str, bytes | None]
 ) -> _Kept:
     """Put all bytes into the cache."""
-    if metrics and history is None:
-        history = format_history((key, points(values)) for key, values in sorted(metrics.items()))
-    records = {name: data for name, data in (("metrics.csv", history), ("log.txt", log)) if data is not None}
     with Cache(sandbox.root / ".git/gitmlog/cache").writing() as writer:
-        logged = [
-            Artifact(path, number, writer.put(data), len(data))
-            for path, versions in artifacts.items()
-            for number, data in enumerate([versions] if isinstance(versions, bytes) else versions, 1)
-        ]
-        kept = [Artifact(name, 1, writer.put(data), len(data)) for name, data in records.items()]
-        return _Kept(
-            Artifacts(tuple(logged), (), tuple(kept)),
-            {path: writer.put(data) for path, data in outputs.items()},
-        )
+        logged = [artifact for path, value in artifacts.items() for artifact in _log(writer, path, value)]
+        kept = [Artifact(name, 1, writer.put(data), len(data)) for name, data in records.items() if data is not None]
+        return _Kept(Artifacts(tuple(logged), (), tuple(kept)), {path: writer.put(data) for path, data in outputs.items()})
+
+
+def _log(writer: Writer, path: str, value: Logged) -> list[Artifact]:
+    if isinstance(value, Mapping):
+        entries = [TreeEntry(name, "-", writer.put(data), len(data)) for name, data in value.items()]
+        return [Artifact(path, 1, writer.put(format_tree(entries)), sum(map(len, value.values())), len(entries))]
+    versions = [value] if isinstance(value, bytes) else value
+    return [Artifact(path, number, writer.put(data), len(data)) for number, data in enumerate(versions, 1)]
 
 
 def _record(sandbox: Sandbox, run_id: str, head: str, tree: str, facts: Mapping[str, Any]) -> RunRecord:

@@ -109,7 +109,9 @@ def _draw_line(axes: Axes, line: Line, number: int) -> None:
 
 def _legend(axes: Axes, chart: Chart) -> None:
     """The labels come after: matplotlib leaves out those that begin with "_", and reads "$" as mathematics."""
-    legend = axes.legend(axes.lines, [str(number) for number in range(len(chart.lines))], frameon=False, labelcolor=_INK)
+    legend = axes.legend(
+        axes.lines, [str(number) for number in range(len(chart.lines))], frameon=False, labelcolor=_INK, handlelength=3.6
+    )
     for text, line in zip(legend.get_texts(), chart.lines, strict=True):
         text.set_parse_math(False)
         text.set_text(printable(line.label))
@@ -127,7 +129,7 @@ def _html(chart: Chart) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     for color, name in {_INK: "ink", _GRID: "grid", **{color: f"c{number}" for number, color in enumerate(_COLORS)}}.items():
-        svg = svg.replace(color, f"var(--{name})")
+        svg = svg.replace(f": {color}", f": var(--{name})")
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', _opening(chart), svg, count=1)
     title = html.escape(printable(chart.metric))
     return _PAGE.format(title=title, style=_STYLE, svg=svg, rows=_rows(chart), notes=_notes(chart.notes))

@@ -37,7 +37,9 @@ def command(app: App, run: str, tail: int | None, as_json: bool) -> None:
     found = find(app.workspace, run)
     data = log_text(app.workspace, found, app.progress)
     if tail is not None:
-        data = b"".join(data.splitlines(keepends=True)[-tail:]) if tail else b""
+        data = (
+            b"".join(re.findall(rb"[^\n]*\n|[^\n]+", data)[-tail:]) if tail else b""
+        )  # not splitlines: that ends lines at \r too
     if as_json:
         echo_json({"id": found.record.id, "name": found.record.name, "log": data.decode("utf-8", "replace")})
     elif sys.stdout.isatty():

@@ -64,10 +64,10 @@ def _lines(found: Details) -> Iterator[str]:
     yield from _section("error", [f"  {line}" for line in wrapped(plain(record.error), terminal_width() - 2) if line])
     yield from _table("parameters", [(plain(key), value_text(value)) for key, value in sorted(record.params.items())])
     yield from _metrics(record)
-    yield from _table("inputs", _data(record.inputs))
-    yield from _table("outputs", _data(record.outputs))
+    yield from _table("inputs", _data(record.inputs), right=(2,))
+    yield from _table("outputs", _data(record.outputs), right=(2,))
     yield from _table("models", [(plain(name), display(path)) for name, path in sorted(record.models.items())])
-    yield from _table("artifacts", _artifacts(found.artifacts.artifact))
+    yield from _table("artifacts", _artifacts(found.artifacts.artifact), right=(2,))
     yield from _table("tags", [(plain(key), plain(value)) for key, value in sorted(record.tags.items())])
     yield ""
     yield from _facts("code", _code(record), _changes(found.changes))
