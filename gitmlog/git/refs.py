@@ -29,7 +29,7 @@ def change_refs(repo: GitRepo, changes: Sequence[RefChange], message: str = "") 
     """Carry out all of `changes`, or none. `message` goes into the reflogs that there are.
 
     Raises:
-        GitError: kind `ref-changed`: a ref is not as it was seen; nothing was changed.
+        GitError: kinds `ref-changed`: a ref is not as it was seen; `ref-locked`: another git changes it. Nothing was changed.
     """
     if not changes:
         return
@@ -57,6 +57,9 @@ def _line(change: RefChange) -> bytes:
 def _changed(error: GitError) -> GitError:
     if "cannot lock ref" not in error.message:
         return error
+    if "File exists" in error.message:
+        hint = "wait for the other git to end; if none runs, it was killed: delete that file"
+        return GitError(error.message.removeprefix("git update-ref failed: "), kind="ref-locked", hint=hint)
     hint = "something else changed it at the same time; nothing was moved: run the command again"
     return GitError(error.message.removeprefix("git update-ref failed: "), kind="ref-changed", hint=hint)
 

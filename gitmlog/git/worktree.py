@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gitmlog.core.atomic import READ_FLAGS, hidden_name, open_folder, process_umask, replace_below, write_new
+from gitmlog.core.errors import RefusedError
 from gitmlog.core.session import Session
 from gitmlog.git.merge import EXECUTABLE, LINK, Change, blob_as_file, keeps_links
 from gitmlog.git.repository import GitRepo
@@ -60,12 +61,20 @@ def remove_file(root: Path, path: str) -> None:
     with suppress(FileNotFoundError), _Folder(root, parts[:-1]) as folder:
         os.unlink(parts[-1], dir_fd=folder.fd)
         os.fsync(folder.fd)
+    remove_empty_above(root, path)
+
+
+def remove_empty_above(root: Path, path: str) -> None:
+    """Remove the folders that `path` was in, as far as they are empty; what lies behind a link is not touched."""
+    parts = tuple(path.split("/"))
     for depth in range(len(parts) - 1, 0, -1):
-        with suppress(FileNotFoundError), _Folder(root, parts[: depth - 1]) as folder:
-            try:
+        try:
+            with _Folder(root, parts[: depth - 1]) as folder:
                 os.rmdir(parts[depth - 1], dir_fd=folder.fd)
-            except OSError:
-                return
+        except FileNotFoundError:
+            continue
+        except (OSError, RefusedError):
+            return
 
 
 def _remove_folders(root: Path, path: str) -> None:

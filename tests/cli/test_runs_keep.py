@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gitmlog.core.digest import ObjectId, hash_bytes
+from gitmlog.core.errors import GitError
 from gitmlog.git.identity import identity
+from gitmlog.git.refs import RefChange, change_refs
 from gitmlog.git.repository import GitRepo
 from gitmlog.metafile.tree import TreeEntry, format_tree
 from gitmlog.ops.reach import find_reachable
@@ -108,11 +110,28 @@ def test_archive_wants_to_know_which(base: Sandbox, arguments: tuple[str, ...], 
     base.fails("runs", "archive", *arguments, code=2, kind=kind)
 
 
-def test_a_lost_race_moves_nothing(base: Sandbox) -> None:
+def test_a_tag_that_another_git_holds_is_not_moved(base: Sandbox) -> None:
     make_run(base)
     (base.root / f".git/refs/tags/run/{FIRST}.lock").write_text("")
-    base.fails("runs", "archive", FIRST, code=1, kind="ref-changed")
+    error = base.fails("runs", "archive", FIRST, code=1, kind="ref-locked")
+    assert f"{FIRST}.lock" in error["message"]
     assert refs(base, "refs/gitmlog/runs") == {}
+
+
+def test_refs_move_only_from_the_value_that_was_seen(base: Sandbox) -> None:
+    made, repo = make_run(base), GitRepo.discover(base.root)
+    head = base.git("rev-parse", "HEAD").strip()
+    tag = f"refs/tags/run/{FIRST}"
+    lost = [RefChange("refs/x/new", head, None), RefChange(tag, None, head)]
+    with pytest.raises(GitError) as raised:
+        change_refs(repo, lost)
+    assert raised.value.kind == "ref-changed"
+    assert refs(base, "refs/x") == {}
+    change_refs(repo, [RefChange("refs/x/new", head, None), RefChange(tag, None, made.tag_object)])
+    assert list(refs(base, "refs/x")) == ["refs/x/new"]
+    for bad in (RefChange("--stdin", head, None), RefChange("refs/x/a\nb", head, None), RefChange("refs/x/a", "HEAD", None)):
+        with pytest.raises(ValueError, match="no ref"):
+            change_refs(repo, [bad])
 
 
 # Rm

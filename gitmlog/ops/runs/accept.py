@@ -28,7 +28,7 @@ from gitmlog.git.merge import (
 )
 from gitmlog.git.refs import RefChange, change_refs
 from gitmlog.git.staging import stage_entries
-from gitmlog.git.worktree import remove_file, write_file
+from gitmlog.git.worktree import remove_empty_above, remove_file, write_file
 from gitmlog.ops.checkout import checkout
 from gitmlog.ops.runs.find import Found, find
 from gitmlog.repo.workspace import Workspace
@@ -66,6 +66,7 @@ class _Plan:
     index: list[Change] = field(default_factory=list)
     write: list[Change] = field(default_factory=list)
     remove: list[Change] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
     tracked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -157,6 +158,7 @@ def _index_allows(ws: Workspace, change: Change, plan: _Plan) -> bool:
 def _plan_file(ws: Workspace, change: Change, plan: _Plan) -> None:
     """Where there is no file, though HEAD has one, there is nothing to lose."""
     if is_as(ws.git, change.path, change.new):
+        plan.gone += [change.path] if change.new is None else []
         return
     if not is_as(ws.git, change.path, change.old) and not is_as(ws.git, change.path, None):
         plan.unsaved.append(change.path)
@@ -204,6 +206,8 @@ def _carry_out(ws: Workspace, plan: _Plan, progress: Progress) -> tuple[str, ...
         for change in plan.remove:
             remove_file(ws.root, change.path)
             task.advance()
+        for path in plan.gone:  # whoever was killed after the last file of a folder left the folder
+            remove_empty_above(ws.root, path)
         for change in writes:
             write_file(ws.git, temporary, change)
             task.advance()
