@@ -74,12 +74,14 @@ class _Scale:
     def place(self, value: float, dots: int) -> int:
         """Which of so many dots."""
         value = math.log10(value) if self.log else value
-        return round((value - self.start) / (self.end - self.start) * (dots - 1))
+        return round(
+            (value / 2 - self.start / 2) / (self.end / 2 - self.start / 2) * (dots - 1)
+        )  # halves: the whole may be infinite
 
     def at(self, share: float) -> float:
         """The value at a share of the way."""
-        value = self.start + (self.end - self.start) * share
-        return 10.0**value if self.log else value
+        value = self.start * (1 - share) + self.end * share
+        return 10.0 ** max(-323.0, min(308.0, value)) if self.log else value
 
 
 def draw(chart: Chart, look: Look) -> list[str]:
@@ -114,7 +116,7 @@ def _letters(several: bool) -> str:
 def _scale(values: Iterator[float], *, log: bool) -> _Scale:
     found = [math.log10(value) for value in values] if log else list(values)
     start, end = min(found), max(found)
-    if end - start <= abs(start) * 1e-12:  # one value only
+    if end / 2 - start / 2 <= abs(start) * 1e-12:  # one value only
         spread = abs(start) * 0.1 or 1.0
         return _Scale(start - spread, end + spread, log)
     return _Scale(start, end, log)

@@ -115,7 +115,7 @@ def test_show(box: Sandbox) -> None:
         "  4 B  2 files\n",
         "tags\n  purpose  first try\n",
         " on main, 1 changed, 1 untracked\n             untracked  new.py\n             changed    train.py\n",
-        "environment  Python 3.11.7, 2 packages, Linux, a CPU, 4 threads, 8.0 GB of memory\n",
+        "environment  Python 3.11.7, 2 packages, Linux, a CPU, 4 threads, 8.0 GB memory\n",
         "command      python train.py\n",
         "ran          in ., exit 0, by ada on lab1\n",
         f"\ngit show run/{ONE}\ngitmlog runs log {ONE}\ngitmlog runs artifacts {ONE} -o DIR",

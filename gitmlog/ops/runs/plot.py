@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Axis = Literal["step", "time"]
 DEFAULT = 5
+_LARGEST = 1e300
+"""Beyond, no distance between two values is a number: it is taken for infinite."""
+
 _TRIES = 50
 """Runs whose files are looked into for a metric that no record names (those of the machine)."""
 
@@ -156,11 +159,12 @@ def _line(run: Found, label: str, points: Sequence[Point], axis: Axis, log: bool
     x, y = [], []
     infinite = negative = 0
     for step, time, value in points:
-        infinite += math.isinf(value)
-        hidden = log and value <= 0
-        negative += hidden and not math.isinf(value)
-        x.append(float(step) if axis == "step" else time - start)
-        y.append(math.nan if hidden or math.isinf(value) else value)
+        place = float(step) if axis == "step" else time - start
+        beyond = abs(value) > _LARGEST or abs(place) > _LARGEST
+        hidden = log and value <= 0 and not beyond
+        infinite, negative = infinite + beyond, negative + hidden
+        x.append(place if abs(place) <= _LARGEST else 0.0)
+        y.append(math.nan if hidden or beyond else value)
     finite = [value for _, _, value in points if math.isfinite(value)]
     facts = (finite[-1], min(finite), max(finite)) if finite else (math.nan,) * 3
     notes = [f"{label}: {count:,} {what} left out" for count, what in _left_out(infinite, negative) if count]
@@ -177,9 +181,8 @@ def thinned(chart: Chart, columns: int) -> Chart:
     """The chart with no more points than `columns` columns of pixels can show: first, smallest, largest and last of each."""
     finite = [x for line in chart.lines for x in line.x if math.isfinite(x)]
     start, end = min(finite, default=0.0), max(finite, default=1.0)
-    return replace(
-        chart, lines=tuple(_thin(line, start, (columns / (end - start)) if end > start else 0.0) for line in chart.lines)
-    )
+    scale = columns / (end - start) if end - start > 1 / _LARGEST else 0.0
+    return replace(chart, lines=tuple(_thin(line, start, scale) for line in chart.lines))
 
 
 def _thin(line: Line, start: float, scale: float) -> Line:

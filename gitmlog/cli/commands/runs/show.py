@@ -173,7 +173,7 @@ def _environment(tables: Mapping[str, Any]) -> Iterator[str]:
     if "threads" in system:
         yield plural(system["threads"], "thread")
     if "memory" in system:
-        yield f"{human_size(system['memory'])} of memory"
+        yield f"{human_size(system['memory'])} memory"
     yield from (plain(str(device)) for device in gpu.get("devices", ()))
 
 
