@@ -66,10 +66,20 @@ def merge_in_memory(repo: GitRepo, head: str, commit: str, name: str) -> Merged:
         return Merged("already", old, old)
     if repo.handle.descendant_of(commit, head):
         return Merged("fast-forward", tree, old)
-    index = repo.handle.merge_commits(head, commit)
+    index = _merged_index(repo, head, commit, name)
     if index.conflicts is not None:
         raise _conflict(index, name)
     return Merged("merge", str(index.write_tree(repo.handle)), old)
+
+
+def _merged_index(repo: GitRepo, head: str, commit: str, name: str) -> pygit2.Index:
+    """A partial clone may lack what both sides changed; git itself fetches it."""
+    import pygit2
+
+    try:
+        return repo.handle.merge_commits(head, commit)
+    except (KeyError, pygit2.GitError) as error:
+        raise GitError(f"the run cannot be merged in memory: {error}", hint=f"git merge {name}") from error
 
 
 def _conflict(index: pygit2.Index, name: str) -> RefusedError:
@@ -119,9 +129,10 @@ def blob_as_file(repo: GitRepo, path: str, entry: Entry) -> bytes:
     """The bytes that git would write at `path`: with its line ends. Filters that the configuration names are never run."""
     import pygit2
 
+    data = repo.blob(_oid(entry))  # git itself fetches what a partial clone lacks
     blob = repo.handle.get(entry.id)
     if entry.mode == LINK or not isinstance(blob, pygit2.Blob):
-        return repo.blob(_oid(entry))
+        return data
     with pygit2.BlobIO(blob, as_path=path) as stream:
         return bytes(stream.read())
 
