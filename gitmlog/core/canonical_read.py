@@ -12,7 +12,7 @@ from typing import Any
 from gitmlog.core.toml import parse_toml
 
 _STRING = r'"(?:[^"\\\x00-\x1f\x7f]|\\["\\ntr]|\\u00[0-7][0-9A-F])*"'
-_INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
+_INTEGER = r"-?(?:0|[1-9][0-9]{0,30})"
 _FLOAT = r"-?(?:(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30}(?:e[+-][0-9]{1,3})?|e[+-][0-9]{1,3})|inf)|nan"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
 _SCALAR = re.compile(

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import TypeAlias
 
 from gitmlog.runs.query import NUMBERS, TIMES, Field, Has, Join, Key, Literal, Node, Not, Test, bad_query
@@ -66,7 +65,12 @@ def _place(field: Field) -> tuple[str, tuple[str, ...]]:
 
 
 def _joined(word: str, parts: Sequence[Sql]) -> Sql:
-    return f"({f' {word} '.join(sql for sql, _ in parts)})", tuple(chain.from_iterable(each for _, each in parts))
+    """As a balanced tree: SQLite allows a depth of 1,000, and a list may be longer."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    (left, first), (right, second) = _joined(word, parts[:middle]), _joined(word, parts[middle:])
+    return f"({left} {word} {right})", first + second
 
 
 def column_of(field: Field) -> str:

@@ -17,7 +17,7 @@ TRAILER = "Gitmlog-Run"
 
 _SUBJECT = 72
 _LINE = 100
-_SIGNATURE = "\n-----BEGIN "
+_SIGNATURE = re.compile(r"^-----BEGIN [A-Z0-9 ]+-----$", re.MULTILINE)
 _SPLIT = re.compile(rf"^{re.escape(SEPARATOR)}\n", re.MULTILINE)
 
 
@@ -51,8 +51,8 @@ def body(message: str, name: str) -> str:
     parts = _SPLIT.split(message, maxsplit=1)
     if len(parts) != 2:
         raise bad_run(f"tag {name}", f"there is no line {SEPARATOR!r}")
-    text = parts[1]
-    return text[: text.index(_SIGNATURE) + 1] if _SIGNATURE in text else text
+    signature = _SIGNATURE.search(parts[1])
+    return parts[1][: signature.start()] if signature else parts[1]
 
 
 def summary(record: RunRecord) -> str:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,19 +62,25 @@ def _metric(value: float) -> MetricFacts:
     return MetricFacts(value, value / 2, min(1.0, value * 1.1), 99, 100)
 
 
-def make_repository(root: Path, made: list[RunRecord]) -> None:
-    """A repository with a commit and a tag for each run."""
+def make_repository(root: Path, made: Iterable[RunRecord]) -> None:
+    """A repository with a commit and a packed tag for each run."""
     subprocess.run(["git", "init", "-q", str(root)], check=True)
-    importer = subprocess.Popen(["git", "-C", str(root), "fast-import", "--quiet"], stdin=subprocess.PIPE)
+    import_tags(root, made)
+    subprocess.run(["git", "-C", str(root), "pack-refs", "--all"], check=True)
+
+
+def import_tags(root: Path, made: Iterable[RunRecord], *, names: Mapping[str, str] | None = None) -> None:
+    """A commit and a tag for each run, by one process; `names` are those of tags that are not called as their run is."""
+    importer = subprocess.Popen(["git", "-C", str(root), "fast-import", "--quiet", "--force"], stdin=subprocess.PIPE)
     assert importer.stdin is not None
     for record in made:
         who = f"Ada <ada@example.org> {int(record.started.timestamp())} +0000"
         message = format_tag(record).encode()
+        name = (names or {}).get(record.id, record.tag)
         importer.stdin.write(f"commit refs/heads/run\nmark :1\ncommitter {who}\ndata 3\nrun\n".encode())
-        importer.stdin.write(f"tag {record.tag}\nfrom :1\ntagger {who}\ndata {len(message)}\n".encode() + message + b"\n")
+        importer.stdin.write(f"tag {name}\nfrom :1\ntagger {who}\ndata {len(message)}\n".encode() + message + b"\n")
     importer.stdin.close()
     assert importer.wait() == 0
-    subprocess.run(["git", "-C", str(root), "pack-refs", "--all"], check=True)
 
 
 def listing(root: Path, *arguments: str) -> float:
