@@ -143,7 +143,7 @@ def test_rm_says_how_to_bring_it_back(base: Sandbox) -> None:
     done = base.here("runs", "rm", FIRST, SECOND)
     assert done.code == 0, done
     assert refs(base, "refs/tags/run") == {}
-    command = done.out.splitlines()[0].partition(": ")[2]
+    command = done.out.splitlines()[1].strip()
     assert command == f"git update-ref refs/tags/run/{FIRST} {made.tag_object}"
     assert "gc" in done.err
     base.git(*command.split()[1:])

@@ -30,7 +30,7 @@ def command(app: App, runs: tuple[str, ...], force: bool, as_json: bool) -> None
         echo_json(removed)
         return
     for each in removed:
-        app.say(f"removed {each.run}; to bring it back: {each.undo}")
+        app.say(f"removed {each.run}; to bring it back:\n  {each.undo}")
         if force:
             continue
         if each.kept:
