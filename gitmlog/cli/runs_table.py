@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmlog.runs.query import Field, bad_query, parse_fields, parse_sort
+from gitmlog.runs.query import parse_fields, parse_sort
+from gitmlog.runs.query_nodes import Field, bad_query
 from gitmlog.runs.record import ParamValue
 from gitmlog.runs.stored import iso, plain_value
 from gitmlog.runs.tags import short

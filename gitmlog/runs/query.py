@@ -5,23 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from gitmlog.core.errors import UsageError
 from gitmlog.core.toml import shorten
+from gitmlog.runs.query_nodes import (
+    ATTRIBUTES,
+    COMPARISONS,
+    HINT,
+    SPACES,
+    Field,
+    Has,
+    Join,
+    Key,
+    Literal,
+    Node,
+    Not,
+    Test,
+    bad_query,
+)
+
+__all__ = ["Field", "parse_field", "parse_fields", "parse_sort", "parse_where"]
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 MAX_TESTS = 200
-
-SPACES = ("metrics", "min", "max", "params", "tags")
-"""What stands before the dot: the value logged last, the smallest, the largest; parameters; tags."""
-
-TEXTS = ("id", "name", "status", "user", "host", "commit", "branch", "parent")
-TIMES = ("started", "ended")
-NUMBERS = ("seconds", "exit")
-ATTRIBUTES = (*TEXTS, *TIMES, *NUMBERS, "archived")
-COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "~", "!~")
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+)
@@ -33,77 +40,6 @@ _TOKEN = re.compile(
 )
 _SAME = {"==": "=", "<>": "!="}
 _KEYWORDS = ("and", "or", "not", "in", "like")
-_HINT = "compare with = != < <= > >= ~ in like, join with and, or, not: `gitmlog help finding-runs`"
-_AROUND = 24
-
-
-@dataclass(frozen=True)
-class Field:
-    """A fact of a run: `space` is one of SPACES, or "" for an attribute."""
-
-    space: str
-    key: str
-
-    def __str__(self) -> str:
-        """As it is written in a query."""
-        if not self.space:
-            return self.key
-        plain = re.fullmatch(r"""[^\s=!<>~(),'"]+""", self.key)
-        doubled = self.key.replace('"', '""')
-        return f"{self.space}.{self.key}" if plain else f'{self.space}."{doubled}"'
-
-
-@dataclass(frozen=True)
-class Literal:
-    """A value to compare with: its text, and whether it stood in quotes."""
-
-    text: str
-    quoted: bool
-    at: int
-
-
-@dataclass(frozen=True)
-class Has:
-    """Whether the fact is there."""
-
-    field: Field
-
-
-@dataclass(frozen=True)
-class Test:
-    """A comparison: one of COMPARISONS, "in" or "like"."""
-
-    __test__ = False  # no test of pytest's
-
-    field: Field
-    op: str
-    values: tuple[Literal, ...]
-
-
-@dataclass(frozen=True)
-class Not:
-    """The opposite."""
-
-    part: Node
-
-
-@dataclass(frozen=True)
-class Join:
-    """All (`and`) or any (`or`) of the parts."""
-
-    word: str
-    parts: tuple[Node, ...]
-
-
-Node: TypeAlias = Has | Test | Not | Join
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key to sort by."""
-
-    field: Field
-    descending: bool
 
 
 @dataclass(frozen=True)
@@ -111,14 +47,6 @@ class _Token:
     kind: str
     text: str
     at: int
-
-
-def bad_query(text: str, at: int, problem: str, hint: str = _HINT) -> UsageError:
-    """The error for a query, with a mark before the place in question."""
-    before = ("…" if at > _AROUND else "") + text[max(0, at - _AROUND) : at]
-    after = text[at : at + _AROUND] + ("…" if len(text) > at + _AROUND else "")
-    shown = shorten(f"{before}▸{after}".replace("\n", " "))
-    return UsageError(f"{problem}, at character {at + 1}: {shown}", kind="bad-query", hint=hint)
 
 
 def parse_where(text: str) -> Node | None:
@@ -156,17 +84,6 @@ def split_field(word: str) -> tuple[str, str]:
     if not dot or space not in SPACES:
         return "", word
     return space, _unquoted(key) if key[:1] in ("'", '"') else key
-
-
-def fields_of(node: Node | None) -> Iterator[Field]:
-    """Every fact that a condition asks for."""
-    if isinstance(node, Join):
-        for part in node.parts:
-            yield from fields_of(part)
-    elif isinstance(node, Not):
-        yield from fields_of(node.part)
-    elif node is not None:
-        yield node.field
 
 
 def _unquoted(text: str) -> str:
@@ -212,7 +129,7 @@ class _Parser:
         self.place += 1
         return said
 
-    def fail(self, token: _Token, problem: str, hint: str = _HINT) -> UsageError:
+    def fail(self, token: _Token, problem: str, hint: str = HINT) -> UsageError:
         """The error that points at `token`."""
         return bad_query(self.source, token.at, problem, hint)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from gitmlog.runs.query import NUMBERS, TIMES, Field, Has, Join, Key, Literal, Node, Not, Test, bad_query
+from gitmlog.runs.query_nodes import NUMBERS, TIMES, Field, Has, Join, Key, Literal, Node, Not, Test, bad_query
 
 Sql: TypeAlias = tuple[str, tuple[object, ...]]
 

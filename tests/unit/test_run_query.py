@@ -18,7 +18,8 @@ from gitmlog.core.errors import UsageError
 from gitmlog.runs.direction import direction
 from gitmlog.runs.index import _matches
 from gitmlog.runs.index_schema import Entry, create, insert, showing
-from gitmlog.runs.query import Field, fields_of, parse_field, parse_fields, parse_sort, parse_where
+from gitmlog.runs.query import parse_field, parse_fields, parse_sort, parse_where
+from gitmlog.runs.query_nodes import Field, fields_of
 from gitmlog.runs.query_sql import condition, number_of, ordering, time_span
 from gitmlog.runs.record import CodeFacts, MetricFacts, ParamValue, RunRecord
 

@@ -15,7 +15,8 @@ from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.direction import direction
 from gitmlog.runs.index import Index
 from gitmlog.runs.index_schema import Entry
-from gitmlog.runs.query import Field, Key, Literal, Test, fields_of, parse_field, parse_sort, parse_where
+from gitmlog.runs.query import parse_field, parse_sort, parse_where
+from gitmlog.runs.query_nodes import Field, Key, Literal, Test, fields_of
 from gitmlog.runs.query_sql import Sql, condition, ordering
 from gitmlog.runs.record import RunRecord, is_run_id
 
