@@ -140,9 +140,9 @@ def _y_labels(scale: _Scale, height: int) -> dict[int, str]:
 
 
 def _tick(scale: _Scale, share: float) -> str:
-    """Round where the distance between two ends says that more digits mean nothing."""
+    """Zero for what is so near to it that no dot shows the difference."""
     value = scale.at(share)
-    return "0" if not scale.log and abs(value) < (scale.end - scale.start) * 1e-6 else short(value)
+    return "0" if not scale.log and abs(value) < (scale.end - scale.start) * 1e-3 else short(value)
 
 
 def _row(canvas: _Canvas, row: int, label: str, margin: int, look: Look) -> str:

@@ -84,6 +84,9 @@ def test_which_runs(box: Sandbox) -> None:
     assert "run 3" in (text := plot(box, "val/loss", "--where", "params.number = 3"))
     assert text.count("  last ") == 1
     assert "⠒ run 3" in text, "one run is drawn in dots"
+    assert plot(box, "val/loss", "--where", "params.number = 3 or params.number = 1").count("  last ") == 2
+    make_run(box, "20260401-000000-calm-crow", metrics={'a "b" (c': [(0, 1.0)]})
+    assert "calm-crow" in plot(box, 'a "b" (c')
     assert plot(box, "cpu.percent").splitlines()[-2:] == [
         "  a run 1  last 95, min 5, max 95",
         "  b run 0  last 95, min 5, max 95",
@@ -121,6 +124,7 @@ def test_refusals(box: Sandbox) -> None:
     assert "val/loss" in error["hint"]
     box.fails("runs", "plot", "nothing", code=3, kind="no-metric")
     box.fails("runs", "plot", "val/loss", "nobody", code=3, kind="no-run")
+    box.fails("runs", "plot", "val/loss", "--where", "params.number >", code=2, kind="bad-query")
     box.fails("runs", "plot", "val/loss", "-o", "x.pdf", code=2, kind="bad-format")
     box.write("x.png", "mine")
     box.fails("runs", "plot", "val/loss", "-o", "x.png", code=6, kind="exists")

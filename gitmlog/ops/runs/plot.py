@@ -112,28 +112,35 @@ def gather(
 def _runs(
     ws: Workspace, metric: str, specs: Sequence[str], where: str | None, limit: int | None
 ) -> tuple[list[Found], list[str]]:
-    from gitmlog.ops.runs.find import find
+    from gitmlog.ops.runs.find import find, search
 
     if specs:
         named = [find(ws, spec) for spec in specs]
         return list({run.record.id: run for run in named}.values())[:limit], []
-    candidates = [run for run in _newest(ws, where) if metric in run.record.metrics]
-    chosen = [run for run in candidates if not run.live][: limit or DEFAULT]
-    left = len(candidates) - len(chosen)
-    notes = [f"the {len(chosen)} newest of {len(candidates)} runs that have it; --limit N shows more"] if left and chosen else []
+    wanted = limit or DEFAULT
+    found = search(ws, _having(metric, where), limit=wanted + _TRIES)
+    chosen = [run for run in found.runs if not run.live][:wanted]
+    total = found.total - sum(run.live for run in found.runs)
+    notes = [f"the {len(chosen)} newest of {total:,} runs that have it; --limit N shows more"] if total > len(chosen) > 0 else []
     return chosen, notes
 
 
-def _newest(ws: Workspace, where: str | None) -> list[Found]:
-    from gitmlog.ops.runs.find import search
+def _having(metric: str, where: str | None) -> str:
+    """The condition that a run has the metric, and fulfils `where`, whose own mistakes are told by its own text."""
+    from gitmlog.runs.query import Field, parse_where
 
-    return sorted(search(ws, where).runs, key=lambda run: run.record.id, reverse=True)
+    has = str(Field("metrics", metric))
+    if where is None or parse_where(where) is None:
+        return has
+    return f"({where}) and {has}"
 
 
 def _others(ws: Workspace, metric: str, where: str | None, limit: int | None) -> Iterator[tuple[Found, list[Point]]]:
     """Runs with a metric that only their files name, as those of the machine."""
+    from gitmlog.ops.runs.find import search
+
     left = limit or DEFAULT
-    for run in [run for run in _newest(ws, where) if not run.live][:_TRIES]:
+    for run in [run for run in search(ws, where, limit=_TRIES).runs if not run.live]:
         try:
             points = history(ws, run, metric)
         except NotFoundError:

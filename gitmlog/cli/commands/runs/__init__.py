@@ -35,5 +35,6 @@ def command() -> None:
 
     \b
     Examples:
-      gitmlog runs --help
+      gitmlog runs list --where 'metrics.acc > 0.9'
+      gitmlog runs compare last~1 last
     """
