@@ -21,7 +21,10 @@ from gitmlog.ops.runs.metric_values import Value
 def read(tmp_path: Path, name: str, text: str | bytes, notes: list[str] | None = None) -> list[Value]:
     path = tmp_path / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_metrics(path, None if notes is None else notes.append)
+    found = read_metrics(path)
+    if notes is not None:
+        notes += found.notes
+    return found.values
 
 
 FLAT = [("acc", 0.9, None), ("val.loss", 0.2, None)]

@@ -7,7 +7,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,16 @@ def parse_metric_line(line: str) -> list[Value]:
 # Files
 
 
-def read_metrics(path: Path, note: Callable[[str], None] | None = None) -> list[Value]:
-    """The metrics in a file, by its ending; `note` is told what was left out.
+@dataclass(frozen=True)
+class MetricsFile:
+    """What a file of metrics holds, and notes of what was left out."""
+
+    values: list[Value]
+    notes: tuple[str, ...]
+
+
+def read_metrics(path: Path) -> MetricsFile:
+    """The metrics in a file, by its ending.
 
     Raises:
         NotFoundError: kind `no-path`.
@@ -64,15 +73,9 @@ def read_metrics(path: Path, note: Callable[[str], None] | None = None) -> list[
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise bad_file(path, f"its ending is none of {', '.join(readers)}")
-    reading = Reading(path, note or _nobody)
+    reading = Reading(path)
     reader(_text(path), reading)
-    reading.end()
-    return reading.values
-
-
-def _nobody(text: str) -> None:
-    """Nobody wants to know."""
-    del text
+    return MetricsFile(reading.values, reading.notes)
 
 
 def _text(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,10 @@ def bad_file(path: Path, problem: str, line: int = 0) -> DataError:
 class Reading:
     """What was found so far, and what was left out."""
 
-    def __init__(self, path: Path, note: Callable[[str], None]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.values: list[Value] = []
         self.line = 0
-        self._note = note
         self._left_out: dict[str, None] = {}
         self._known: set[str] = set()
 
@@ -84,12 +83,14 @@ class Reading:
         """What is no number."""
         self._left_out.setdefault(key)
 
-    def end(self) -> None:
-        """Say what was left out."""
-        if self._left_out:
-            names = [display(name) for name in list(self._left_out)[:5]]
-            more = f" and {len(self._left_out) - 5} more" if len(self._left_out) > 5 else ""
-            self._note(f"{display(self.path)}: left out, since they are no numbers: {', '.join(names)}{more}")
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, in words."""
+        if not self._left_out:
+            return ()
+        names = [display(name) for name in list(self._left_out)[:5]]
+        more = f" and {len(self._left_out) - 5} more" if len(self._left_out) > 5 else ""
+        return (f"{display(self.path)}: left out, since they are no numbers: {', '.join(names)}{more}",)
 
     def walk(self, value: Any, key: str, step: int | None, depth: int = 0) -> None:
         """A value, or what lies below it: dictionaries get dots, the items of a list are steps. Raises DataError."""
