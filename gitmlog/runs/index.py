@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from gitmlog import __version__
 from gitmlog.core.errors import DataError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
@@ -18,6 +17,7 @@ from gitmlog.git.repository import GitRepo
 from gitmlog.git.tags import read_tag, refs_below, refs_state
 from gitmlog.runs.index_schema import VERSION, Entry, create, delete, insert, showing
 from gitmlog.runs.query_sql import Sql
+from gitmlog.runs.record import VERSION as READS
 from gitmlog.runs.record import is_run_id
 from gitmlog.runs.stored import load_record
 from gitmlog.runs.tags import ARCHIVE, PREFIX, parse_tag
@@ -242,8 +242,8 @@ def _has_version(connection: sqlite3.Connection) -> bool:
 
 
 def _known_as(state: str) -> str:
-    """A newer gitmlog may read what an older one could not: its first look is a new one."""
-    return f"{__version__}\n{state}"
+    """One that reads a newer version of records than the one before it looks again at what was refused."""
+    return f"{READS}\n{state}"
 
 
 def _numbered(connection: sqlite3.Connection, live: Sequence[Entry]) -> dict[int, Entry]:

@@ -1,13 +1,14 @@
 """Listing many runs: `python -m tests.benchmarks.runs_list [--runs 10000] [--peers VENV]`.
 
-The repository is made by `git fast-import` with real run tags. gitmlog is timed as whole processes, python's start included; MLflow
-without its start and its imports, which take longer than all that is measured here, on a SQLite store that holds the same runs.
+The repository is made by `git fast-import` with real run tags. Commands of gitmlog are timed as whole processes, python's start
+included; against MLflow, the same questions within a process, so that its start and imports (seconds) do not count. Its SQLite
+store is filled with the same runs through its own table classes. What it returns is a DataFrame, what gitmlog returns are records.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import random
 import statistics
 import subprocess
@@ -124,26 +125,30 @@ def another(root: Path, record: RunRecord, number: int) -> float:
 
 
 PEER = """
-import sys, time, math, statistics, logging, uuid
+import json, logging, statistics, sys, time, uuid
 logging.disable(logging.WARNING)
-import json
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.store.tracking.dbmodels import models as m
 import mlflow
-url, source = sys.argv[1:3]
-store = SqlAlchemyStore(url, sys.argv[3])
+from mlflow.store.tracking.dbmodels import models
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+url, source, folder, rounds = sys.argv[1:]
+store = SqlAlchemyStore(url, folder)
 experiment = store.create_experiment("bench")
-rows = [json.loads(line) for line in open(source)]
+rows = [(uuid.uuid4().hex, json.loads(line)) for line in open(source)]
+def facts(name, part):
+    return [(uid, row["started"], key, value) for uid, row in part for key, value in row[name].items()]
 with store.engine.begin() as db:
     for start in range(0, len(rows), 1000):
-        part = [(uuid.uuid4().hex, row) for row in rows[start:start + 1000]]
-        db.execute(m.SqlRun.__table__.insert(), [dict(run_uuid=u, name=r["name"], source_type="LOCAL", source_name="", entry_point_name="",
-            user_id="ada", status=r["status"], start_time=r["started"], end_time=r["started"] + 90500, source_version="", lifecycle_stage="active",
-            artifact_uri="file:///nowhere/" + u, experiment_id=int(experiment)) for u, r in part])
-        db.execute(m.SqlParam.__table__.insert(), [dict(key=k, value=str(v), run_uuid=u) for u, r in part for k, v in r["params"].items()])
-        metrics = [dict(key=k, value=v, timestamp=r["started"], step=99, is_nan=False, run_uuid=u) for u, r in part for k, v in r["metrics"].items()]
-        db.execute(m.SqlMetric.__table__.insert(), metrics)
-        db.execute(m.SqlLatestMetric.__table__.insert(), metrics)
+        part = rows[start:start + 1000]
+        db.execute(models.SqlRun.__table__.insert(), [dict(
+            run_uuid=uid, name=row["name"], source_type="LOCAL", source_name="", entry_point_name="", user_id="ada",
+            status=row["status"], start_time=row["started"], end_time=row["started"] + 90500, source_version="",
+            lifecycle_stage="active", artifact_uri="file:///nowhere/" + uid, experiment_id=int(experiment)) for uid, row in part])
+        db.execute(models.SqlParam.__table__.insert(), [
+            dict(run_uuid=uid, key=key, value=str(value)) for uid, _, key, value in facts("params", part)])
+        metrics = [dict(run_uuid=uid, key=key, value=value, timestamp=time, step=99, is_nan=False)
+                   for uid, time, key, value in facts("metrics", part)]
+        db.execute(models.SqlMetric.__table__.insert(), metrics)
+        db.execute(models.SqlLatestMetric.__table__.insert(), metrics)
 mlflow.set_tracking_uri(url)
 def seconds(**how):
     def once():
@@ -151,73 +156,110 @@ def seconds(**how):
         found = mlflow.search_runs([experiment], **how)
         return time.perf_counter() - begin, len(found)
     once()
-    took = [once() for _ in range(int(sys.argv[4]))]
+    took = [once() for _ in range(int(rounds))]
     return statistics.median(each for each, _ in took), took[0][1]
 where = "metrics.acc > 0.9 and params.optimizer = 'adam'"  # MLflow compares parameters as texts only
-for name, how in (("list50", dict(max_results=50)), ("where50", dict(max_results=50, filter_string=where)),
-                  ("sort50", dict(max_results=50, order_by=["metrics.acc DESC"])), ("all", dict(max_results=50000))):
-    took, count = seconds(**how)
-    print("RESULT", name, took, count, flush=True)
+for name, how in (("50 newest", dict(max_results=50)), ("50 newest of a condition", dict(max_results=50, filter_string=where)),
+                  ("50 best", dict(max_results=50, order_by=["metrics.acc DESC"])), ("all", dict(max_results=50000))):
+    print("RESULT", name, *seconds(**how), sep="|", flush=True)
 """
 
 
 def peer(venv: Path, folder: Path, made: list[RunRecord]) -> dict[str, float]:
     """The seconds of MLflow's `search_runs`; its store is filled in bulk, through its own table classes."""
-    import json
-
     source = folder / "runs.jsonl"
     with open(source, "w", encoding="utf-8") as out:
         for each in made:
             facts = {"name": each.name, "status": each.status, "started": int(each.started.timestamp() * 1000)}
-            out.write(
-                json.dumps({**facts, "params": dict(each.params), "metrics": {k: v.last for k, v in each.metrics.items()}}) + "\n"
-            )
-    command = [
-        str(venv / "bin/python"),
-        "-W",
-        "ignore",
-        "-c",
-        PEER,
-        f"sqlite:///{folder / 'mlflow.db'}",
-        str(source),
-        str(folder),
-        str(ROUNDS),
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("RESULT")]
+            facts |= {"params": dict(each.params), "metrics": {key: value.last for key, value in each.metrics.items()}}
+            out.write(json.dumps(facts) + "\n")
+    store = [f"sqlite:///{folder / 'mlflow.db'}", str(source), str(folder)]
+    return results([str(venv / "bin/python"), "-W", "ignore", "-c", PEER, *store])
+
+
+INSIDE = """
+import statistics, sys, time
+from pathlib import Path
+from gitmlog.ops.runs.find import search
+from gitmlog.repo.workspace import Workspace
+def seconds(*how):
+    def once():
+        begin = time.perf_counter()
+        found = search(Workspace.open(Path(sys.argv[1])), *how)
+        return time.perf_counter() - begin, len(found.runs)
+    once()
+    took = [once() for _ in range(int(sys.argv[-1]))]
+    return statistics.median(each for each, _ in took), took[0][1]
+where = "metrics.acc > 0.9 and params.optimizer = 'adam'"
+for name, how in (("50 newest", (None, None, 50)), ("50 newest of a condition", (where, None, 50)),
+                  ("50 best", (None, "-metrics.acc", 50)), ("all", (None, None, None))):
+    print("RESULT", name, *seconds(*how), sep="|", flush=True)
+"""
+
+
+def inside(root: Path) -> dict[str, float]:
+    """The seconds of the same questions within a Python process, as MLflow's are measured."""
+    return results([sys.executable, "-c", INSIDE, str(root)])
+
+
+def results(command: list[str]) -> dict[str, float]:
+    """What such a process measured."""
+    done = subprocess.run([*command, str(ROUNDS)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [line.split("|") for line in done.stdout.splitlines() if line.startswith("RESULT")]
     return {words[1]: float(words[2]) for words in lines}
+
+
+def whole_processes(root: Path, made: list[RunRecord]) -> dict[str, float]:
+    """The seconds of commands."""
+    found = {"index made anew (goal 10)": statistics.median(rebuild(root) for _ in range(3))}
+    settle()
+    listing(root)
+    found["list (goal 0.5)"] = median(lambda: listing(root))
+    found["list --where (goal 0.5)"] = median(lambda: listing(root, "--where", WHERE))
+    found["list --sort (goal 0.5)"] = median(lambda: listing(root, "--sort", SORT))
+    found["list --json, all of them"] = median(lambda: listing(root, "--json"))
+    return found
+
+
+def after_changes(root: Path, made: list[RunRecord]) -> dict[str, float]:
+    """The seconds of a list that follows one more run."""
+    found = {"list after one more run": median(lambda: another(root, made[-1], next(_NUMBERS)))}
+    loosen(root)
+    settle()
+    listing(root)
+    found["the same, no tag packed"] = median(lambda: another(root, made[-1], next(_NUMBERS)))
+    return found
+
+
+def settle() -> None:
+    """Wait until the refs are no longer those of this moment, which would be read a second time."""
+    time.sleep(0.1)
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--peers", type=Path, help="a virtual environment with mlflow")
+    parser.add_argument("--peers", type=Path, metavar="VENV", help="a virtual environment with mlflow")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = folder / "repository"
         made = list(records(options.runs))
         make_repository(root, made)
-        print(f"{len(made):,} runs, median of {ROUNDS}, seconds")
-        mine = {"rebuild (goal 10)": statistics.median(rebuild(root) for _ in range(3))}
-        time.sleep(0.1)  # until the refs are settled: a second look at files that were just written is not the case measured
-        listing(root)
-        mine["list (goal 0.5)"] = median(lambda: listing(root))
-        mine["list --where (goal 0.5)"] = median(lambda: listing(root, "--where", WHERE))
-        mine["list --where, as mlflow can"] = median(
-            lambda: listing(root, "--where", "metrics.acc > 0.9 and params.optimizer = adam")
-        )
-        mine["list --sort (goal 0.5)"] = median(lambda: listing(root, "--sort", SORT))
-        mine["list --limit 0 --json, all"] = median(lambda: listing(root, "--limit", "0", "--json"))
-        loosen(root)
-        mine["list after one more run, all tags loose"] = median(lambda: another(root, made[-1], next(_NUMBERS)))
+        print(f"{len(made):,} runs of 20 parameters and 10 metrics, median of {ROUNDS}, seconds\n\nwhole processes")
+        for work, took in whole_processes(root, made).items():
+            print(f"  {work:32} {took:8.3f}")
+        mine = inside(root)
         peers = peer(options.peers, folder, made) if options.peers else {}
-        beside = dict(zip(mine, (None, "list50", None, "where50", "sort50", "all"), strict=False))
+        print("\nwithin a process: search_runs" + ("" if peers else " (no peer)"))
         for work, took in mine.items():
-            other = peers.get(beside.get(work) or "")
-            said = f"  mlflow.search_runs {other:8.3f}  {other / took:6.1f} x" if other else ""
-            print(f"{work:42} {took:8.3f}{said}")
+            other = f"   mlflow {peers[work]:8.3f}   {peers[work] / took:6.1f} x" if peers else ""
+            print(f"  {work:32} {took:8.3f}{other}")
+        print("\nwhole processes, after a change")
+        for work, took in after_changes(root, made).items():
+            print(f"  {work:32} {took:8.3f}")
 
 
 _NUMBERS = iter(range(1_000_000))
