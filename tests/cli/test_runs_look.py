@@ -10,11 +10,11 @@ import pty
 import subprocess
 import sys
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import gitmlog
 from gitmlog.cli.commands.runs.log import for_terminal
 from gitmlog.core.digest import hash_bytes
 from gitmlog.core.errors import NotFoundError, UsageError
@@ -388,12 +388,17 @@ def test_histories(box: Sandbox) -> None:
 
 
 def test_a_run_that_is_still_going_has_no_files(box: Sandbox) -> None:
-    ws = workspace(box)
-    going = replace(find(ws, ONE), live=True, commit="")
-    for read in (contents.artifacts_of, contents.histories, contents.log_text, contents.environment_of):
-        with pytest.raises(NotFoundError) as error:
-            read(ws, going)
-        assert error.value.kind == "run-live"
+    with gitmlog.start_run("going", repo=box.root) as run:
+        lines = laid_out(box, "show", run.id)
+        assert lines[0].startswith("going  RUNNING  started 20")
+        assert lines[-1].startswith("warning      it is still going")
+        assert json.loads(runs(box, "export", run.id))["live"]
+        assert "RUNNING" in runs(box, "compare", run.id, ONE)
+        box.fails("runs", "log", run.id, code=3, kind="run-live")
+        box.fails("runs", "artifacts", run.id, code=3, kind="run-live")
+        box.fails("runs", "plot", "acc", run.id, code=3, kind="run-live")
+        box.fails("runs", "diff", run.id, ONE, code=3, kind="run-live")
+        box.fails("runs", "export", run.id, "-o", "folder", code=3, kind="run-live")
 
 
 def test_export_json(box: Sandbox) -> None:
@@ -451,6 +456,14 @@ def test_export_folders(box: Sandbox) -> None:
     assert (folder / "run.toml").read_text() == box.git("show", f"run/{ONE}^{{}}:.gitmlog/runs/{ONE}/run.toml")
     box.fails("runs", "export", "-o", "results", code=6, kind="exists")
     runs(box, "export", "-o", "results", "--force")
+
+
+def test_an_artifact_called_as_a_record_is(box: Sandbox) -> None:
+    make_run(box, THREE, artifacts={"log.txt": [b"mine", b"mine too"]}, log=b"printed\n")
+    assert runs(box, "log", THREE) == "printed\n"
+    runs(box, "export", THREE, "-o", "results")
+    assert (box.root / f"results/{THREE}/log.txt").read_bytes() == b"printed\n"
+    assert (box.root / f"results/{THREE}/artifacts/log.txt").read_bytes() == b"mine too"
 
 
 def test_export_refuses(box: Sandbox) -> None:

@@ -240,6 +240,13 @@ def download(
         chosen = [Chosen(each, each.path) for each in last.values()]
     else:
         chosen = select(ws, found, [path] if isinstance(path, str) else path)
+    return write(ws, found, chosen, folder, force=force, progress=progress)
+
+
+def write(
+    ws: Workspace, found: Found, chosen: Sequence[Chosen], folder: Path, *, force: bool = False, progress: Progress = SILENT
+) -> list[Path]:
+    """`download` of what was chosen. Raises as that."""
     with storage_errors("writing artifacts"), ws.cache.in_use():
         objects = Objects.of(ws, progress)
         entries: dict[str, TreeEntry] = {}

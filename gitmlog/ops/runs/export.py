@@ -15,7 +15,17 @@ from gitmlog.core.atomic import make_folders, storage_errors
 from gitmlog.core.errors import RefusedError, UsageError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
-from gitmlog.ops.runs.contents import ENVIRONMENT, artifacts_of, check_ended, download, environment_of, histories, run_file
+from gitmlog.ops.runs.contents import (
+    ENVIRONMENT,
+    Chosen,
+    artifacts_of,
+    check_ended,
+    download,
+    environment_of,
+    histories,
+    run_file,
+    write,
+)
 from gitmlog.ops.runs.files import check_free, publish
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.artifacts import NAME as ARTIFACTS
@@ -186,7 +196,7 @@ def _folder(ws: Workspace, run: Found, place: Path, force: bool, progress: Progr
     with storage_errors("writing a run"):
         make_folders(place)
     listed = artifacts_of(ws, run)
-    download(ws, run, [each.path for each in listed.record], place, force=force, progress=progress)
+    write(ws, run, [Chosen(each, each.path) for each in listed.record], place, force=force, progress=progress)
     if listed.artifact:
         download(ws, run, None, place / "artifacts", force=force, progress=progress)
     for name in (ENVIRONMENT, ARTIFACTS, "run.toml"):
