@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmlog.core.atomic import READ_FLAGS
-from gitmlog.core.errors import DataError
+from gitmlog.core.errors import DataError, MissingDataError
 from gitmlog.core.paths import display
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def read_tag(repo: GitRepo, ref: str, oid: str) -> TagText:
     """The annotated tag `oid` that `ref` names.
 
     Raises:
-        DataError: kind `bad-run`: it is no annotated tag of a commit that is there, is not UTF-8, or is too large.
+        DataError: kind `bad-run`: it is no annotated tag of a commit, is not UTF-8, or is too large.
+        MissingDataError: kind `bad-run`: the tag or its commit is not there.
     """
     from pygit2 import Oid
     from pygit2.enums import ObjectType
@@ -135,9 +136,9 @@ def read_tag(repo: GitRepo, ref: str, oid: str) -> TagText:
         tag = _parse(ref, odb.read(identity)[1])
         there = odb.exists(Oid(hex=tag.target))
     except (KeyError, ValueError) as error:
-        raise _bad(ref, f"its object {oid[:12] or 'is not named, or'} is not there") from error
+        raise _bad(ref, f"its object {oid[:12] or 'is not named, or'} is not there", MissingDataError) from error
     if not there:
-        raise _bad(ref, f"its commit {tag.target[:12]} is not there")
+        raise _bad(ref, f"its commit {tag.target[:12]} is not there", MissingDataError)
     return tag
 
 
@@ -153,7 +154,7 @@ def _parse(ref: str, data: bytes) -> TagText:
         raise _bad(ref, "the tag is not UTF-8") from error
 
 
-def _bad(ref: str, problem: str) -> DataError:
+def _bad(ref: str, problem: str, family: type[DataError] = DataError) -> DataError:
     name = display(ref.removeprefix("refs/tags/"))
     hint = f"it is hostile, damaged or no run of gitmlog's: git show {name}; git update-ref -d {display(ref)} takes it away"
-    return DataError(f"tag {name}: {problem}", kind="bad-run", hint=hint)
+    return family(f"tag {name}: {problem}", kind="bad-run", hint=hint)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from gitmlog.core.errors import DataError
+from gitmlog.core.errors import DataError, MissingDataError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.repository import GitRepo
@@ -31,7 +31,7 @@ _PREFIXES = (PREFIX, ARCHIVE)
 _BATCH = 2_000
 _WAIT = 60.0
 _LONGEST_TEXT = 4_096
-_ROWS = "SELECT n, ref, tag, run_commit, archived FROM runs WHERE "
+ANY: Sql = ("1", ())
 _NEWEST: Sql = ("started DESC, id DESC", ())
 
 
@@ -61,10 +61,8 @@ class Index:
         def question(connection: sqlite3.Connection) -> tuple[list[Entry], int]:
             going = _numbered(connection, live)
             with showing(connection, going):
-                total = connection.execute(f"SELECT count(*) FROM runs WHERE {where[0]}", where[1]).fetchone()[0]  # noqa: S608
-                query = f"{_ROWS}{where[0]} ORDER BY {order[0]} LIMIT ? OFFSET ?"
-                rows = connection.execute(query, (*where[1], *order[1], -1 if limit is None else limit, offset)).fetchall()
-            return [going[row[0]] if row[0] in going else _entry(connection, *row) for row in rows], total
+                numbers, total = _chosen(connection, where, order, limit, offset)
+            return [going[number] if number in going else _entry(connection, number) for number in numbers], total
 
         return self._ask(question)
 
@@ -148,7 +146,8 @@ class _Update:
         self.connection = connection
         self.repo = repo
         self.progress = progress
-        self.bad: dict[str, str] = {}
+        self.bad: dict[str, tuple[str, str]] = {}
+        self.seen = {ref: (seen, problem) for ref, seen, problem in connection.execute("SELECT ref, seen, problem FROM bad")}
 
     def run(self) -> None:
         """Read the refs, then what is new."""
@@ -159,16 +158,22 @@ class _Update:
         for identity, found in refs.items():
             ref, oid = self._choose(identity, found, known[identity][2] if identity in known else "")
             if identity not in known:
-                fresh.append((ref, oid))
+                self._take(ref, oid, fresh)
             elif ref and ref != known[identity][1]:
                 self.connection.execute(
                     "UPDATE runs SET ref = ?, archived = ? WHERE id = ?", (ref, ref.startswith(ARCHIVE), identity)
                 )
         self._read(fresh)
         self.connection.execute("DELETE FROM bad")
-        self.connection.executemany(
-            "INSERT INTO bad VALUES (?, ?)", [(display(ref), _plain(text)) for ref, text in self.bad.items()]
-        )
+        rows = [(display(ref), seen, _plain(problem)) for ref, (seen, problem) in self.bad.items()]
+        self.connection.executemany("INSERT INTO bad VALUES (?, ?, ?)", rows)
+
+    def _take(self, ref: str, oid: str, fresh: list[tuple[str, str]]) -> None:
+        before = self.seen.get(ref)
+        if before is not None and before[0] == _seen(oid):
+            self.bad[ref] = before
+        else:
+            fresh.append((ref, oid))
 
     def _by_id(self) -> Mapping[str, dict[str, str]]:
         """Id -> ref -> object, the oldest first."""
@@ -178,7 +183,7 @@ class _Update:
             if is_run_id(identity):
                 found.setdefault(identity, {})[ref] = oid
             else:
-                self.bad[ref] = f"tag {display(ref.removeprefix('refs/tags/'))}: its name has not the form of a run's id"
+                self.bad[ref] = "", f"tag {display(ref.removeprefix('refs/tags/'))}: its name has not the form of a run's id"
         return found
 
     def _choose(self, identity: str, refs: Mapping[str, str], known: str) -> tuple[str, str]:
@@ -190,7 +195,7 @@ class _Update:
             if oid != (known or chosen[1]):
                 change = f"from {(known or chosen[1])[:12]} to {oid[:12] or 'nothing'}"
                 name = display(ref.removeprefix("refs/tags/"))
-                self.bad[ref] = f"tag {name} was changed {change}: run tags never change; what was read first is shown"
+                self.bad[ref] = "", f"tag {name} was changed {change}: run tags never change; what was read first is shown"
         return chosen
 
     def _read(self, fresh: Sequence[tuple[str, str]]) -> None:
@@ -199,18 +204,26 @@ class _Update:
             for start in range(0, len(fresh), _BATCH):
                 entries = []
                 for ref, oid in fresh[start : start + _BATCH]:
-                    with self._noting(ref):
+                    with self._noting(ref, oid):
                         entries.append((number, read_entry(self.repo, ref, oid)))
                         number += 1
                     task.advance()
                 insert(self.connection, entries)
 
     @contextmanager
-    def _noting(self, ref: str) -> Iterator[None]:
+    def _noting(self, ref: str, oid: str) -> Iterator[None]:
+        """Keep what is wrong with an object, so that it is not read again; what is missing may come."""
         try:
             yield
+        except MissingDataError as error:
+            self.bad[ref] = "", error.message
         except DataError as error:
-            self.bad[ref] = error.message
+            self.bad[ref] = _seen(oid), error.message
+
+
+def _seen(oid: str) -> str:
+    """A newer version of records may make a good one of it."""
+    return f"{READS} {oid}"
 
 
 def read_entry(repo: GitRepo, ref: str, oid: str) -> Entry:
@@ -254,8 +267,21 @@ def _numbered(connection: sqlite3.Connection, live: Sequence[Entry]) -> dict[int
     return {-place: each for place, each in enumerate(going, 1)}
 
 
-def _entry(connection: sqlite3.Connection, number: int, ref: str, tag: str, commit: str, archived: int) -> Entry:
-    (text,) = connection.execute("SELECT json FROM records WHERE n = ?", (number,)).fetchone()
+def _chosen(connection: sqlite3.Connection, where: Sql, order: Sql, limit: int | None, offset: int) -> tuple[list[int], int]:
+    """The numbers of the runs that are asked for, and how many there are without the limit."""
+    query = f"SELECT n FROM runs WHERE {where[0]} ORDER BY {order[0]}"  # noqa: S608 - names of our own
+    if where == ANY and limit is not None:
+        rows = connection.execute(f"{query} LIMIT ? OFFSET ?", (*order[1], limit, offset))
+        return [number for (number,) in rows], connection.execute("SELECT count(*) FROM runs").fetchone()[0]
+    numbers = [
+        number for (number,) in connection.execute(query, (*where[1], *order[1]))
+    ]  # once: a condition costs more than a row
+    return numbers[offset : None if limit is None else offset + limit], len(numbers)
+
+
+def _entry(connection: sqlite3.Connection, number: int) -> Entry:
+    query = "SELECT ref, tag, run_commit, archived, json FROM runs JOIN records USING (n) WHERE n = ?"
+    ref, tag, commit, archived, text = connection.execute(query, (number,)).fetchone()
     return Entry(load_record(text), commit, tag, ref, bool(archived))
 
 

@@ -26,7 +26,7 @@ TABLES = {
     "keys": "k INTEGER PRIMARY KEY, space TEXT NOT NULL, key TEXT NOT NULL, UNIQUE (space, key)",
     "metrics": "key INTEGER, run INTEGER, last, least, most, PRIMARY KEY (key, run)",
     "words": "key INTEGER, run INTEGER, num, text TEXT, PRIMARY KEY (key, run)",
-    "bad": "ref TEXT PRIMARY KEY, problem TEXT NOT NULL",
+    "bad": "ref TEXT PRIMARY KEY, seen TEXT NOT NULL, problem TEXT NOT NULL",
     "facts": "name TEXT PRIMARY KEY, value TEXT NOT NULL",
 }
 _CLUSTERED = ("metrics", "words")
@@ -50,6 +50,7 @@ def create(connection: sqlite3.Connection) -> None:
     for name, columns in TABLES.items():
         connection.execute(f"DROP TABLE IF EXISTS {name}")
         connection.execute(f"CREATE TABLE {name} ({columns}){' WITHOUT ROWID' if name in _CLUSTERED else ''}")
+    connection.execute("CREATE INDEX newest ON runs (started, id)")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -2,7 +2,7 @@
 
 The repository is made by `git fast-import` with real run tags. Commands of gitmlog are timed as whole processes, python's start
 included; against MLflow, the same questions within a process, so that its start and imports (seconds) do not count. Its SQLite
-store is filled with the same runs through its own table classes. What it returns is a DataFrame, what gitmlog returns are records.
+store is filled with the same runs through its own table classes. It returns a DataFrame, gitmlog returns records.
 """
 
 from __future__ import annotations

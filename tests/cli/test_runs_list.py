@@ -424,6 +424,14 @@ def test_the_hint_says_what_is_near(lookup: Callable[..., Found]) -> None:
         assert other.value.kind in ("bad-query", "no-run")
 
 
+def test_a_name_may_look_like_a_step_back(filled: Sandbox) -> None:
+    import_tags(filled.root, [run(9, "odd-swan", name="bold-wren~1"), run(10, "sad-swan", name="run/deep")])
+    ws = Workspace.open(filled.root)
+    assert find(ws, "bold-wren~1").record.id == run(9, "odd-swan").id
+    assert find(ws, "run/deep").record.id == run(10, "sad-swan").id
+    assert find(ws, f"{ARCHIVE}{RUNS[0].id}").record == RUNS[0]
+
+
 def test_nothing_is_found_where_nothing_is(sandbox: Sandbox) -> None:
     ws = Workspace.open(sandbox.root)
     for spec in ("last", "last~1", "best:acc", "2026", "x"):

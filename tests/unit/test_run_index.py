@@ -109,6 +109,19 @@ def test_only_new_tags_are_read(filled: Sandbox, monkeypatch: pytest.MonkeyPatch
     assert len(read) == 2
 
 
+def test_a_bad_tag_is_read_once_and_one_without_its_commit_again(filled: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, alone = (replace(RUNS[0], id=f"2026020{day}-000000-calm-heron") for day in (2, 3))
+    git(filled, "update-ref", record_ref(bad), object_of(filled, record_ref(RUNS[0])))
+    git(filled, "update-ref", record_ref(alone), tag_object(filled, alone, object="d" * 40))
+    look(filled)
+    said = problems(filled)
+    read: list[str] = []
+    monkeypatch.setattr("gitmlog.runs.index.read_tag", lambda repo, ref, oid: read.append(ref) or read_tag(repo, ref, oid))
+    git(filled, "tag", "-d", RUNS[1].tag)
+    assert problems(filled) == said and len(said) == 2
+    assert set(read) == {record_ref(alone)}
+
+
 def record_ref(record: RunRecord) -> str:
     return PREFIX + record.id
 

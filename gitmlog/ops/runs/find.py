@@ -19,6 +19,7 @@ from gitmlog.runs.query import parse_field, parse_sort, parse_where
 from gitmlog.runs.query_nodes import Field, Key, Literal, Test, fields_of
 from gitmlog.runs.query_sql import Sql, condition, ordering
 from gitmlog.runs.record import RunRecord, is_run_id
+from gitmlog.runs.tags import ARCHIVE
 
 _BACK = re.compile(r"(.+)~(\d{1,6})", re.DOTALL)
 _PREFIX = re.compile(r"[0-9]{1,8}|[0-9]{8}-[0-9a-z-]*")
@@ -101,10 +102,12 @@ class _Finder:
 
     def find(self, spec: str, unique: bool) -> Found:
         """See `find`."""
-        word = spec.removeprefix("refs/tags/").removeprefix("run/")
+        word = spec.removeprefix("refs/tags/").removeprefix("run/").removeprefix(ARCHIVE)
         if word.startswith("best:"):
             return self.best(word.removeprefix("best:"))
         back = _BACK.fullmatch(word)
+        if (back or word != spec) and (found := self.named(spec, 0, unique)):  # a name may look like that
+            return found
         name, steps = (back[1], int(back[2])) if back else (word, 0)
         if name == "last":
             return self.nth(("1", ()), steps, "run")
