@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 EXPORTS = {
     "GitmlogError": "gitmlog.core.errors",
     **dict.fromkeys(("Repo", "get", "open"), "gitmlog.api.repo"),
+    "ActiveRun": "gitmlog.api.active",
+    **dict.fromkeys(("active_run", "end_run", "last_run", "start_run"), "gitmlog.api.runs"),
     **dict.fromkeys(
         (
-            *("ActiveRun", "active_run", "end_run", "last_run", "start_run", "track"),
             *("log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image", "log_input", "log_metric", "log_metrics"),
             *("log_model", "log_output", "log_param", "log_params", "log_table", "log_text", "set_tag", "set_tags"),
         ),
-        "gitmlog.api.runs",
+        "gitmlog.api.log",
     ),
+    "track": "gitmlog.api.track",
     **dict.fromkeys(("Run", "Runs", "get_run", "search_runs"), "gitmlog.api.recorded"),
 }
 """Each public name, and the module that has it."""

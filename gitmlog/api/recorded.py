@@ -138,7 +138,8 @@ class Run:
         """Write an artifact (None: all, the last version of each) below the folder `dir`; returns the files.
 
         Raises:
-            NotFoundError: kind `no-artifact`. RefusedError: kind `exists`. MissingDataError, DataError, RemoteError, StorageError.
+            NotFoundError: kind `no-artifact`. RefusedError: kind `exists`.
+            MissingDataError, DataError, RemoteError, StorageError.
         """
         from gitmlog.ops.runs.contents import download
 
@@ -180,7 +181,8 @@ class Runs(list[Run]):
 
             hint = "python -m pip install 'gitmlog[pandas]'"
             raise GitmlogError("pandas is not installed", kind="missing-extra", hint=hint) from error
-        return pandas.DataFrame([_row(run) for run in self], columns=None if self else ["id", "name", "status", "started", "seconds"])
+        columns = None if self else ["id", "name", "status", "started", "seconds"]
+        return pandas.DataFrame([_row(run) for run in self], columns=columns)
 
 
 def _row(run: Run) -> dict[str, Any]:

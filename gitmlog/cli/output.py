@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from gitmlog.core.progress import SILENT, Progress, Task, Unit
 if TYPE_CHECKING:
     from gitmlog.repo.workspace import Workspace
 
+_HIDDEN = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _PATIENCE = 0.5
 _PLAIN_EVERY = 5.0
 
@@ -79,7 +81,8 @@ def echo(text: str, *, err: bool = False) -> None:
 
 def echo_json(value: Any) -> None:
     """Print one JSON document: dataclasses as objects, paths as strings."""
-    echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+    echo(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _plain(value: Any) -> Any:

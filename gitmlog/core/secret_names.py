@@ -68,3 +68,15 @@ def _ends_as_key(words: Sequence[str]) -> bool:
 def is_secret_name(name: str) -> bool:
     """Whether the value of a variable, option or parameter of this name is taken for a secret."""
     return secret_level(name) != "no"
+
+
+_SECRET_FILE = re.compile(
+    r"\.env(?:\.(?!(?:example|sample|template|dist)$).*)?|\.(?:netrc|pgpass|npmrc|pypirc|htpasswd|git-credentials|dockercfg)|_netrc"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk)|(?:credentials|client_secrets?|service[-_]account.*)\.json",
+    re.IGNORECASE,
+)
+
+
+def is_secret_file(path: str) -> bool:
+    """Whether a file of this name usually holds secrets: `.env`, `id_rsa`, `*.pem`, `credentials.json`, …"""
+    return _SECRET_FILE.fullmatch(path.rpartition("/")[2]) is not None

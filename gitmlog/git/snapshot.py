@@ -64,13 +64,13 @@ class _Found:
     notes: list[str] = field(default_factory=list)
 
 
-def take_snapshot(repo: GitRepo, limit: int, is_product: Callable[[str], bool]) -> Snapshot:
+def take_snapshot(repo: GitRepo, limit: int, leave_out: Callable[[str], str | None]) -> Snapshot:
     """Write the working tree's files as git objects; those objects are durable when this returns.
 
     Args:
         repo: the repository.
         limit: bytes that one file may have.
-        is_product: whether an untracked path was written by a run, and so is no code.
+        leave_out: of an untracked path: None to take it in, else why it is left out: "" when that is worth no word.
 
     Raises:
         RefusedError: kind `untracked-large`: a file is larger, or there are more than 10,000 untracked files.
@@ -79,9 +79,9 @@ def take_snapshot(repo: GitRepo, limit: int, is_product: Callable[[str], bool]) 
     import pygit2
 
     with git_errors():
-        paths = _look(repo, is_product)
+        found = _Found()
+        paths = _look(repo, leave_out, found)
         with quick_writes(repo) if len(paths) > _FEW else synced_writes():
-            found = _Found()
             for path, untracked in paths.items():
                 _take(repo, path, untracked, limit, found)
             _check(found, limit)
@@ -92,13 +92,21 @@ def take_snapshot(repo: GitRepo, limit: int, is_product: Callable[[str], bool]) 
     )
 
 
-def _look(repo: GitRepo, is_product: Callable[[str], bool]) -> dict[str, bool]:
+def _look(repo: GitRepo, leave_out: Callable[[str], str | None], found: _Found) -> dict[str, bool]:
     """The paths that are not as in HEAD, and whether git does not know them."""
     from pygit2.enums import FileStatus
 
-    status = repo.handle.status(untracked_files="all", ignored=False)
-    found = {path: bool(flags & FileStatus.WT_NEW) for path, flags in status.items() if flags & ~FileStatus.IGNORED}
-    return {path: untracked for path, untracked in found.items() if not (untracked and is_product(path))}
+    paths = {}
+    for path, flags in repo.handle.status(untracked_files="all", ignored=False).items():
+        if not flags & ~FileStatus.IGNORED:
+            continue
+        untracked = bool(flags & FileStatus.WT_NEW)
+        why = leave_out(path) if untracked else None
+        if why is None:
+            paths[path] = untracked
+        elif why:
+            found.notes.append(f"{display(path)} is not in the snapshot: {why}")
+    return paths
 
 
 def _take(repo: GitRepo, path: str, untracked: bool, limit: int, found: _Found) -> None:

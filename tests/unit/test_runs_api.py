@@ -475,7 +475,7 @@ def test_resuming_a_killed_run_goes_on_with_it(repo: Sandbox) -> None:
         repo,
         "import gitmlog, os, time\n"
         "r = gitmlog.start_run('long', params={'lr': 0.1})\ngitmlog.log_metric('loss', 1.0)\n"
-        "r._live.flush()\nos.kill(os.getpid(), 9)\n",
+        "r.live.flush()\nos.kill(os.getpid(), 9)\n",
         code=-9,
     )
     assert gitmlog.search_runs() == []
@@ -492,7 +492,7 @@ def test_recover_closes_what_was_killed(repo: Sandbox) -> None:
     program = (
         "import gitmlog, os\nr = gitmlog.start_run('dead', outputs=['model.pt'])\n"
         "gitmlog.log_metric('a', 2.0); gitmlog.log_text('kept', 'note.txt'); open('model.pt', 'w').write('w')\n"
-        "r._live.flush(); os.kill(os.getpid(), 9)\n"
+        "r.live.flush(); os.kill(os.getpid(), 9)\n"
     )
     script(repo, program, code=-9)
     assert "gitmlog runs recover" in "".join(gitmlog.search_runs().notes)

@@ -15,6 +15,7 @@ from typing import Any
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import GitmlogError, UsageError
+from gitmlog.core.secret_names import is_secret_file
 from gitmlog.git.durable import create_ref, delete_ref, git_errors, synced_writes, write_commit
 from gitmlog.git.identity import Identity, identity
 from gitmlog.git.snapshot import Snapshot, take_snapshot
@@ -132,7 +133,13 @@ def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: l
 def _snapshot(ws: Workspace, outputs: list[str]) -> Snapshot:
     known = Products.load(ws.home)
     known.outputs.update(outputs)
-    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), lambda path: known.is_product(ws.root, path))
+
+    def leave_out(path: str) -> str | None:
+        if is_secret_file(path):
+            return "by its name it holds secrets (git add it, if it does not)"
+        return "" if known.is_product(ws.root, path) else None
+
+    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), leave_out)
 
 
 def _head_only(ws: Workspace) -> Snapshot:

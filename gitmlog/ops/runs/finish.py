@@ -30,6 +30,8 @@ from gitmlog.ops.ignore import ignore_file, ignore_line
 from gitmlog.ops.runs.data import Data, output_data
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.ops.runs.products import remember, stat_of
+from gitmlog.ops.runs.sampler import by_key
+from gitmlog.ops.runs.spool import join_pieces
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.artifacts import NAME as ARTIFACTS
 from gitmlog.runs.artifacts import Artifact, Artifacts, format_artifacts
@@ -176,10 +178,14 @@ def _records(closing: _Closing, writer: Writer) -> Iterable[Artifact]:
     if closing.folded.histories:
         data = format_history(rows(closing.folded))
         yield Artifact("metrics.csv", 1, writer.put(data), len(data))
-    for path in (closing.folder.log, closing.folder.system):
-        if path.exists() and path.stat().st_size:
-            stored = copy_in(writer, str(path), path.name, lambda _: None)
-            yield Artifact(path.name, 1, stored.oid, stored.info.st_size)
+    join_pieces(closing.folder.log)
+    path = closing.folder.log
+    if path.exists() and path.stat().st_size:
+        stored = copy_in(writer, str(path), path.name, lambda _: None)
+        yield Artifact(path.name, 1, stored.oid, stored.info.st_size)
+    if closing.folder.system.exists():
+        data = by_key(closing.folder.system.read_bytes())
+        yield Artifact(closing.folder.system.name, 1, writer.put(data), len(data))
 
 
 def _make_record(closing: _Closing) -> RunRecord:

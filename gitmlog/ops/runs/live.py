@@ -8,26 +8,20 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from gitmlog.core.digest import ObjectId
-from gitmlog.core.errors import GitmlogError, NotFoundError, StorageError, UsageError
-from gitmlog.core.paths import display, path_problem
+from gitmlog.core.errors import GitmlogError, UsageError
 from gitmlog.core.secrets import Scrubber
-from gitmlog.metafile.schema import Type
 from gitmlog.ops.runs.begin import ended_error
+from gitmlog.ops.runs.checks import check_key, whole
 from gitmlog.ops.runs.convert import flatten_params, metric_value
-from gitmlog.ops.runs.data import Data, input_data, output_data
 from gitmlog.ops.runs.finish import Recorded, finish
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.ops.runs.output import LogFile
-from gitmlog.ops.runs.products import stat_of
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.fold import Folded, fold, same_value
 from gitmlog.runs.journal import Journal, read_journals
-from gitmlog.runs.record import ParamValue, Status, data_table, key_problem
-from gitmlog.store.ingest import copy_in
+from gitmlog.runs.record import ParamValue, Status
 
 FLUSH = 0.25
 """Seconds after which what was logged is in the journal: kill -9 loses no more."""
@@ -100,14 +94,14 @@ class LiveRun:
         if type(value) is not float:
             value = metric_value(value)
         if step is not None and type(step) is not int:
-            step = _whole(step, "step")
+            step = whole(step, "step")
         self._append((key, value, step, time.time() if at is None else float(at)))
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None, at: float | None = None) -> None:
         """Several values of one step. Raises as `log_metric`; then none of them was logged."""
         now = time.time() if at is None else float(at)
         if step is not None and type(step) is not int:
-            step = _whole(step, "step")
+            step = whole(step, "step")
         rows = []
         for key, value in metrics.items():
             if key not in self._keys:
@@ -117,7 +111,7 @@ class LiveRun:
             self._append(row)
 
     def _new_key(self, key: str) -> None:
-        self._check()
+        self.check()
         check_key("metric", key)
         if len(self._keys) >= MAX_METRICS:
             hint = "names are for what is measured; what varies belongs into the step or into log_table"
@@ -132,7 +126,7 @@ class LiveRun:
         """
         flat = flatten_params(params)
         with self._guard:
-            self._check()
+            self.check()
             fresh = {}
             for key, value in flat.items():
                 check_key("parameter", key)
@@ -161,7 +155,7 @@ class LiveRun:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Words of the user's own about the run; a tag set again has the new value."""
-        self._check()
+        self.check()
         checked = {}
         for key, value in tags.items():
             check_key("tag", key)
@@ -174,94 +168,14 @@ class LiveRun:
         for key, text in checked.items():
             self.journal.write("tag", key, text)
 
-    def log_file(self, source: Path, name: str) -> None:
-        """A file becomes the artifact `name`; logged again, it has another version.
-
-        Raises:
-            NotFoundError: kind `no-path`.
-            UsageError: kind `bad-name`; RefusedError: kind `not-a-file`; DataError: kind `changed-while-read`.
-        """
-        self._check()
-        check_name(name)
-        try:
-            with self.ws.cache.writing() as writer:
-                stored = copy_in(writer, os.fspath(source), os.fspath(source), lambda _: None)
-        except (OSError, StorageError) as error:
-            self.trouble(f"artifact {display(name)} could not be kept", error)
-            return
-        self._artifact(name, stored.oid, stored.info.st_size)
-        self._note_source(source)
-
-    def log_bytes(self, data: bytes, name: str) -> None:
-        """These bytes become the artifact `name`. Raises UsageError, kind `bad-name`."""
-        self._check()
-        check_name(name)
-        try:
-            with self.ws.cache.writing() as writer:
-                oid = writer.put(data)
-        except (OSError, StorageError) as error:
-            self.trouble(f"artifact {display(name)} could not be kept", error)
-            return
-        self._artifact(name, oid, len(data))
-
-    def _artifact(self, name: str, oid: ObjectId, size: int) -> None:
-        self.journal.write("artifact", name, oid, size, None, time.time())
-
-    def _note_source(self, source: Path) -> None:
-        """A file that this run has written is no code of the next run's."""
-        full = Path(os.path.realpath(source))
-        if full.is_relative_to(self.ws.root) and (stat := stat_of(full)) and stat[1] >= self.started_at * 1e9:
-            self.journal.write("source", full.relative_to(self.ws.root).as_posix(), stat)
-
     @property
     def started_at(self) -> float:
         """Seconds since 1970."""
-        return datetime.fromisoformat(self.facts["started"]).timestamp()
+        return datetime.fromisoformat(str(self.facts["started"])).timestamp()
 
     def add_time(self, seconds: float) -> None:
         """It took so much already, in a process that was killed."""
         self._began -= seconds
-
-    def log_input(self, path: str, base: Path) -> str:
-        """What the run reads; returns the tracked path. Raises as `gitmlog.ops.runs.data.input_data`."""
-        self._check()
-        data = input_data(self.ws, self.ws.relative(path, base), self._tree)
-        return self._log_data("input", data)
-
-    def log_output(self, path: str, base: Path, kind: Type | None = None) -> str:
-        """What the run has written, as it is now; returns the tracked path. Raises as `gitmlog.ops.runs.data.output_data`."""
-        self._check()
-        try:
-            data = output_data(self.ws, self.ws.relative(path, base), self._tree, kind)
-        except (OSError, StorageError) as error:
-            self.trouble(f"output {display(path)} could not be kept", error)
-            return path
-        return self._log_data("output", data)
-
-    def log_model(self, name: str, target: str) -> None:
-        """The model `name` is this output, or `artifact:PATH`."""
-        self._check()
-        check_key("model", name)
-        self.journal.write("model", name, target)
-
-    @property
-    def _tree(self) -> str:
-        return str(self.facts["code"]["tree"])
-
-    def _log_data(self, what: str, data: Data) -> str:
-        from gitmlog.core.paths import metafile_of
-
-        if data.metafile is not None:
-            self.journal.write("metafile", metafile_of(data.path), data.metafile.decode())
-        if data.ignore:
-            self.journal.write("ignore", data.path)
-        if data.plain is not None:
-            from gitmlog.git.durable import synced_writes, write_blob
-
-            with synced_writes():
-                self.journal.write("blob", data.path, write_blob(self.ws.git, data.plain))
-        self.journal.write(what, data.path, data_table(data.facts), time.time())
-        return data.path
 
     def warn(self, text: str) -> None:
         """Keep a warning in the run."""
@@ -272,7 +186,9 @@ class LiveRun:
         """The body ended with this exception; `trace` is its traceback. It is the run's, also when a joined process had it."""
         text = self._scrub.text(f"{type(error).__name__}: {error}".strip().removesuffix(":"))
         self.journal.write("error", " ".join(text.split())[:500])
-        self.log_bytes(self._scrub.text(trace).encode("utf-8", "replace"), "traceback.txt")
+        from gitmlog.ops.runs.keep import keep_bytes
+
+        keep_bytes(self, self._scrub.text(trace).encode("utf-8", "replace"), "traceback.txt")
 
     # What was logged
 
@@ -388,13 +304,14 @@ class LiveRun:
             self._owner = None
 
     def _refuse(self, _: object) -> None:
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise UsageError, kind `run-ended`, when nothing can be logged any more."""
         if self.ended or not (self.is_owner or self.folder.is_started):
             raise ended_error(self.id)
 
-    def trouble(self, what: str, error: Exception) -> None:
+    def trouble(self, what: str, error: Exception | str) -> None:
         """Something of ours does not work: told once a kind, kept as a warning, and the program goes on."""
         said = error.message if isinstance(error, GitmlogError) else (getattr(error, "strerror", None) or str(error))
         self._late.append(f"{what}: {said}")
@@ -402,43 +319,9 @@ class LiveRun:
             self._told.add(said)
             self._tell(f"run {self.id}: {what}: {said}; the program goes on")
 
-    def trouble_about(self, what: str) -> Callable[[Exception], None]:
+    def trouble_about(self, what: str) -> Callable[[str], None]:
         """What a helper of the run calls when it cannot go on."""
-        return lambda error: self.trouble(f"{what} is not recorded any more", error)
+        return lambda said: self.trouble(f"{what} is not recorded any more", said)
 
     def _disk_trouble(self, error: OSError) -> None:
         self.trouble("what is logged could not be written down, and is tried again", error)
-
-
-def check_key(what: str, key: object) -> None:
-    """Raise UsageError, kind `bad-key`, for what may not name a parameter, metric, tag or model."""
-    if problem := key_problem(key):
-        raise UsageError(f"{key!r:.80} cannot name a {what}: {problem}", kind="bad-key", hint="use 1 to 250 printable characters")
-
-
-def check_name(name: str) -> None:
-    """Raise UsageError, kind `bad-name`, for what may not name an artifact."""
-    if problem := path_problem(name):
-        raise UsageError(
-            f"{display(name)} cannot name an artifact: {problem}", kind="bad-name", hint="use a relative path, like plots/roc.png"
-        )
-
-
-def _whole(value: Any, what: str) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or isinstance(value, str) or number != value or abs(number) >= 1 << 62:
-        raise UsageError(
-            f"the {what} must be a whole number, not {value!r:.80}", kind="bad-metric", hint="log_metric(key, value, step=3)"
-        )
-    return number
-
-
-def existing_file(path: str | os.PathLike[str], base: Path) -> Path:
-    """A file or folder that a user named. Raises NotFoundError, kind `no-path`."""
-    full = base / os.fspath(path)
-    if not full.exists():
-        raise NotFoundError(f"there is no {display(os.fspath(path))}", kind="no-path", hint="check the name with `ls`")
-    return full

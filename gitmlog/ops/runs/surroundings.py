@@ -34,16 +34,17 @@ def observe(live: LiveRun, variables: Mapping[str, str], scrub: Scrubber, *, cap
     left_out = without(live.ws)
     if "output" not in left_out:
         _observe_output(live, scrub, capturing)
-    if "environment" not in left_out:
+    if not left_out >= {"environment", "variables", "seeds"}:
         _observe_environment(live, variables, scrub, left_out)
     if "system" not in left_out:
-        sampler = Sampler(live.folder.system, float(live.ws.config.integer("runs.interval")), trouble=live.trouble_about("the load"))
+        interval = float(live.ws.config.integer("runs.interval"))
+        sampler = Sampler(live.folder.system, interval, variables=variables, trouble=live.trouble_about("the load"))
         sampler.start()
         live.before_end(sampler.stop)
 
 
 def _observe_output(live: LiveRun, scrub: Scrubber, capturing: bool) -> None:
-    log = LogFile(live.folder.log, scrub, live.ws.config.integer("runs.log"), trouble=live.trouble_about("the output"))
+    log = LogFile(live.folder.log, scrub.stream(), live.ws.config.integer("runs.log"), trouble=live.trouble_about("the output"))
     live.log = log
     live.on_flush(log.flush)
     if capturing:
@@ -96,4 +97,3 @@ def _add_seeds(live: LiveRun, variables: Mapping[str, str]) -> None:
             _write(live, environment)
     except (OSError, ValueError):
         return
-

@@ -28,7 +28,9 @@ def command(app: App, runs: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         echo_json(
             {
-                "recorded": [{"id": each.record.id, "status": each.record.status, "commit": each.commit} for each in done.recorded],
+                "recorded": [
+                    {"id": each.record.id, "status": each.record.status, "commit": each.commit} for each in done.recorded
+                ],
                 "live": done.live,
                 "failed": [{"id": run, "kind": error.kind, "message": error.message} for run, error in done.failed],
             }

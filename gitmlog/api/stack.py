@@ -1,0 +1,104 @@
+"""The runs that are active in this process, innermost last, and what happens to them at forks and at the end."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from gitmlog.api import process
+from gitmlog.core.errors import GitmlogError
+from gitmlog.runs.record import Status
+
+if TYPE_CHECKING:
+    from gitmlog.api.active import ActiveRun
+    from gitmlog.ops.runs.live import LiveRun
+
+RUNS: list[ActiveRun] = []
+"""The active runs."""
+
+_last: ActiveRun | None = None
+_hooked = False
+
+
+def push(run: ActiveRun) -> None:
+    """A run has become active."""
+    global _last  # noqa: PLW0603 - one process, one last run
+    RUNS.append(run)
+    _last = run
+
+
+def last() -> ActiveRun | None:
+    """The run that became active last, whether it has ended or not."""
+    return _last
+
+
+def end(run: ActiveRun, status: Status, code: int | None = None) -> None:
+    """A run is over: the process that owns it records it, one that joined it leaves it."""
+    if run in RUNS:
+        RUNS.remove(run)
+    live = run.live
+    if live.is_owner:
+        process.give_back(run.before)
+        live.end(status, code)
+    else:
+        live.leave()
+
+
+def status_of(live: LiveRun, error: BaseException | None) -> tuple[Status, int | None]:
+    """How a body ended, with the traceback kept."""
+    if error is None:
+        return "FINISHED", None
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        return ("FAILED" if code else "FINISHED"), code
+    if isinstance(error, KeyboardInterrupt):
+        return "KILLED", None
+    try:
+        live.fail(error, "".join(traceback.format_exception(error)))
+    except GitmlogError:
+        live.trouble("the traceback could not be kept", error if isinstance(error, Exception) else RuntimeError(str(error)))
+    return "FAILED", None
+
+
+def discard(run: ActiveRun) -> None:
+    """Forget a run whose body never began."""
+    if run in RUNS:
+        RUNS.remove(run)
+    if run.live.is_owner:
+        process.give_back(run.before)
+        run.live.discard()
+
+
+def hook() -> None:
+    """Watch forks and the end of the interpreter; once a process."""
+    global _hooked  # noqa: PLW0603 - once a process
+    if not _hooked:
+        _hooked = True
+        process.at_fork(_before_fork, _after_fork, _in_child)
+        process.at_exit(_at_exit)
+
+
+def _before_fork() -> None:
+    """No thread may hold a journal's lock, or have half a line written, while the process is copied."""
+    for run in RUNS:
+        run.live.journal.guard.acquire()
+
+
+def _after_fork() -> None:
+    for run in reversed(RUNS):
+        run.live.journal.guard.release()
+
+
+def _in_child() -> None:
+    for run in RUNS:
+        run.live.forked()
+
+
+def _at_exit() -> None:
+    """A run that nobody ended ends with the interpreter, as the interpreter does."""
+    while RUNS:
+        run = RUNS[-1]
+        if run.live.is_owner:
+            end(run, *status_of(run.live, process.uncaught()))
+        else:
+            end(run, "FINISHED")

@@ -1,0 +1,104 @@
+"""Files, inputs, outputs and models of a run that goes on: bytes safe in the cache, then a line in the journal.
+
+Both happen under the cache's lock, so that no garbage collection comes between an object and what names it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gitmlog.core.errors import StorageError
+from gitmlog.core.paths import display, metafile_of
+from gitmlog.git.durable import git_errors, synced_writes, write_blob
+from gitmlog.metafile.schema import Type
+from gitmlog.ops.runs.checks import check_key, check_name
+from gitmlog.ops.runs.data import Data, input_data, output_data
+from gitmlog.ops.runs.live import LiveRun
+from gitmlog.ops.runs.products import stat_of
+from gitmlog.runs.record import data_table
+from gitmlog.store.ingest import copy_in
+
+
+def keep_file(live: LiveRun, source: Path, name: str) -> None:
+    """A file becomes the artifact `name`; logged again with other bytes, it has another version.
+
+    Raises:
+        UsageError: kinds `bad-name`, `run-ended`; RefusedError: kind `not-a-file`; DataError: kind `changed-while-read`.
+    """
+    live.check()
+    check_name(name)
+    with _keeping(live, f"artifact {display(name)}"), live.ws.cache.in_use():
+        with live.ws.cache.writing() as writer:
+            stored = copy_in(writer, os.fspath(source), os.fspath(source), lambda _: None)
+        live.journal.write("artifact", name, stored.oid, stored.info.st_size, None, time.time())
+        _note_source(live, source)
+
+
+def keep_bytes(live: LiveRun, data: bytes, name: str) -> None:
+    """These bytes become the artifact `name`. Raises UsageError, kinds `bad-name`, `run-ended`."""
+    live.check()
+    check_name(name)
+    with _keeping(live, f"artifact {display(name)}"), live.ws.cache.in_use():
+        with live.ws.cache.writing() as writer:
+            oid = writer.put(data)
+        live.journal.write("artifact", name, oid, len(data), None, time.time())
+
+
+@contextmanager
+def _keeping(live: LiveRun, what: str) -> Iterator[None]:
+    """A disk that does not take it in is told, and stops nothing."""
+    try:
+        yield
+    except (OSError, StorageError) as error:
+        live.trouble(f"{what} could not be kept", error)
+
+
+def _note_source(live: LiveRun, source: Path) -> None:
+    """A file that this run has written is no code of the next run's."""
+    full = Path(os.path.realpath(source))
+    if full.is_relative_to(live.ws.root) and (stat := stat_of(full)) and stat[1] >= live.started_at * 1e9:
+        live.journal.write("source", full.relative_to(live.ws.root).as_posix(), stat)
+
+
+def keep_input(live: LiveRun, path: str, base: Path) -> None:
+    """What the run reads at `path`, as written in the folder `base`. Raises as `gitmlog.ops.runs.data.input_data`."""
+    live.check()
+    with live.ws.cache.in_use():
+        _note(live, "input", input_data(live.ws, live.ws.relative(path, base), _tree(live)))
+
+
+def keep_output(live: LiveRun, path: str, base: Path, kind: Type | None = None) -> str:
+    """What the run has written at `path`, as it is now; returns the tracked path. Raises as `output_data` in data.py."""
+    live.check()
+    kept = live.ws.relative(path, base)
+    with _keeping(live, f"output {display(path)}"), live.ws.cache.in_use():
+        data = output_data(live.ws, kept, _tree(live), kind)
+        _note(live, "output", data)
+        return data.path
+    return kept  # the disk did not take it in
+
+
+def keep_model(live: LiveRun, name: str, target: str) -> None:
+    """The model `name` is this output, or `artifact:PATH`. Raises UsageError, kinds `bad-key`, `run-ended`."""
+    live.check()
+    check_key("model", name)
+    live.journal.write("model", name, target)
+
+
+def _tree(live: LiveRun) -> str:
+    return str(live.facts["code"]["tree"])
+
+
+def _note(live: LiveRun, what: str, data: Data) -> None:
+    if data.metafile is not None:
+        live.journal.write("metafile", metafile_of(data.path), data.metafile.decode())
+    if data.ignore:
+        live.journal.write("ignore", data.path)
+    if data.plain is not None:
+        with git_errors(), synced_writes():
+            live.journal.write("blob", data.path, write_blob(live.ws.git, data.plain))
+    live.journal.write(what, data.path, data_table(data.facts), time.time())
