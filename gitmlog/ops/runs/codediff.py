@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gitmlog.core.paths import metafile_of
 from gitmlog.git.treediff import FileChange, FilePatch, LeftOut, changes, parent_of, patches
+from gitmlog.ops.ignore import ignore_file, ignore_line
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.record import FOLDER
 
@@ -29,7 +30,10 @@ def code_patches(ws: Workspace, old: Found, new: Found, paths: Sequence[str] = (
 
 def code_changes(ws: Workspace, old: Found, new: Found) -> list[FileChange]:
     """The files of the code that differ. Raises as `code_patches`."""
-    return [] if old.record.code.tree == new.record.code.tree else changes(ws.git, old.commit, new.commit, _no_code(old, new))
+    if old.record.code.tree == new.record.code.tree:
+        return []
+    found = changes(ws.git, old.commit, new.commit, _no_code(old, new))
+    return _without_ignores(ws, found, old.commit, new.commit, {*old.record.outputs, *new.record.outputs})
 
 
 def uncommitted(ws: Workspace, found: Found) -> list[FileChange]:
@@ -37,7 +41,26 @@ def uncommitted(ws: Workspace, found: Found) -> list[FileChange]:
     code = found.record.code
     if not code.changed and not code.untracked:
         return []
-    return changes(ws.git, parent_of(ws.git, found.commit), found.commit, _no_code(found))
+    parent = parent_of(ws.git, found.commit)
+    found_changes = changes(ws.git, parent, found.commit, _no_code(found))
+    return _without_ignores(ws, found_changes, parent, found.commit, set(found.record.outputs))
+
+
+def _without_ignores(ws: Workspace, found: list[FileChange], old: str | None, new: str, outputs: set[str]) -> list[FileChange]:
+    """Less the .gitignore files that differ only in the lines of outputs: those were written by us."""
+
+    def is_ours(change: FileChange) -> bool:
+        if change.path.rpartition("/")[2] != ".gitignore":
+            return False
+        before, after = (_lines(ws, commit, change.path) for commit in (old, new))
+        return before ^ after <= {ignore_line(path) for path in outputs if ignore_file(path) == change.path}
+
+    return [change for change in found if not is_ours(change)]
+
+
+def _lines(ws: Workspace, commit: str | None, path: str) -> set[bytes]:
+    text = ws.git.file_at(commit, path) if commit else None
+    return set((text or b"").splitlines())
 
 
 def _no_code(*runs: Found) -> LeftOut:
