@@ -91,6 +91,9 @@ def go_on(sandbox: Sandbox, identity: str = LIVE, text: str | None = None, **fac
     folder = sandbox.root / ".git/gitmlog/runs" / identity
     folder.mkdir(parents=True, exist_ok=True)
     said = {"version": 1, "id": identity, "name": "now", "started": "2026-04-01T00:00:00.000001+00:00", "command": ["python"]}
+    logged = [["param", key, value] for key, value in facts.pop("params", {}).items()]
+    logged += [["tag", key, value] for key, value in facts.pop("tags", {}).items()]
+    (folder / "journal-1-a.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in logged))
     said |= {"folder": ".", "code": {"tree": "a" * 40, "branch": "main", "changed": 1, "untracked": 0}, **facts}
     (folder / "start.json").write_text(json.dumps(said) if text is None else text)
     return locked(folder / "owner")

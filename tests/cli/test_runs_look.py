@@ -387,16 +387,22 @@ def test_histories(box: Sandbox) -> None:
     assert error.value.hint == "it has acc"
 
 
-def test_a_run_that_is_still_going_has_no_files(box: Sandbox) -> None:
-    with gitmlog.start_run("going", repo=box.root) as run:
+def test_a_run_that_is_still_going_shows_what_it_logged_so_far(box: Sandbox) -> None:
+    with gitmlog.start_run("going", repo=box.root, params={"lr": 0.5}) as run:
+        gitmlog.log_metric("acc", 0.25)
+        gitmlog.log_text("so far", "notes.txt")
+        print("hello")
+        run.live.flush()
         lines = laid_out(box, "show", run.id)
         assert lines[0].startswith("going  RUNNING  started 20")
         assert lines[-1].startswith("warning      it is still going")
         assert json.loads(runs(box, "export", run.id))["live"]
         assert "RUNNING" in runs(box, "compare", run.id, ONE)
-        box.fails("runs", "log", run.id, code=3, kind="run-live")
-        box.fails("runs", "artifacts", run.id, code=3, kind="run-live")
-        box.fails("runs", "plot", "acc", run.id, code=3, kind="run-live")
+        assert any(line.split() == ["lr", "0.5"] for line in lines)
+        assert "hello" in runs(box, "log", run.id)
+        assert "notes.txt" in runs(box, "artifacts", run.id)
+        assert "last 0.25" in runs(box, "plot", "acc", run.id)
+        assert json.loads(runs(box, "list", "--where", "metrics.acc = 0.25", "--json"))["runs"][0]["id"] == run.id
         box.fails("runs", "diff", run.id, ONE, code=3, kind="run-live")
         box.fails("runs", "export", run.id, "-o", "folder", code=3, kind="run-live")
 

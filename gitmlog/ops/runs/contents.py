@@ -15,6 +15,8 @@ from gitmlog.core.paths import display, link_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import DirectoryFacts
 from gitmlog.metafile.tree import TreeEntry
+from gitmlog.ops.runs.folder import RunFolder
+from gitmlog.ops.runs.going import logged
 from gitmlog.ops.source import Objects
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.artifacts import NAME, Artifact, Artifacts, parse_artifacts
@@ -64,6 +66,9 @@ def artifacts_of(ws: Workspace, found: Found) -> Artifacts:
         DataError: kinds `bad-run`, `newer-version`.
         NotFoundError: kind `run-live`.
     """
+    if found.live:
+        so_far = logged(ws, found.record.id)
+        return Artifacts(tuple(so_far.artifacts), tuple(so_far.replaced))
     data = run_file(ws, found, NAME)
     if data is None:
         return Artifacts()
@@ -98,9 +103,13 @@ def history(ws: Workspace, found: Found, key: str, progress: Progress = SILENT) 
     """The values of one metric, or of one of the machine's (`cpu.percent`), in the order they were logged.
 
     Raises:
-        NotFoundError: kinds `no-metric`, `run-live`.
+        NotFoundError: kind `no-metric`.
         MissingDataError, DataError (`bad-run`, `corrupt`), RemoteError.
     """
+    if found.live:
+        if points := logged(ws, found.record.id).histories.get(key):
+            return points
+        raise _no_metric(found, key)
     listed = artifacts_of(ws, found)
     for name in (METRICS, SYSTEM):
         artifact = next((each for each in listed.record if each.path == name), None)
@@ -123,12 +132,17 @@ def _no_metric(found: Found, key: str) -> NotFoundError:
 
 def histories(ws: Workspace, found: Found, name: str = METRICS, progress: Progress = SILENT) -> dict[str, list[Point]]:
     """The values of every metric (`name` system.csv: of every one of the machine's). Raises as `history`, less `no-metric`."""
+    if found.live and name == METRICS:
+        return logged(ws, found.record.id).histories
     artifact = next((each for each in artifacts_of(ws, found).record if each.path == name), None)
     return {} if artifact is None else parse_history(_read(ws, found, artifact, progress), f"{found.record.tag}: {name}")
 
 
 def log_text(ws: Workspace, found: Found, progress: Progress = SILENT) -> bytes:
     """What the run wrote to standard output and error; b"" when nothing was kept. Raises as `histories`."""
+    if found.live:
+        path = RunFolder.of(ws.home, found.record.id).log
+        return path.read_bytes() if path.exists() else b""
     artifact = next((each for each in artifacts_of(ws, found).record if each.path == LOG), None)
     return b"" if artifact is None else _read(ws, found, artifact, progress)
 

@@ -41,7 +41,7 @@ class Details:
 def details(ws: Workspace, found: Found) -> Details:
     """What there is to say about a run. What cannot be read is a note: the record alone is worth showing."""
     if found.live:
-        return Details(found, Artifacts(), {}, (), ("it is still going: its files are made at its end",))
+        return Details(found, listing(ws, found), {}, (), ("it is still going: this is what it has logged so far",))
     notes: list[str] = []
     artifacts = _read(lambda: listing(ws, found), Artifacts(), notes)
     environment: dict[str, Any] = _read(lambda: environment_of(ws, found), {}, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 from gitmlog.core.atomic import READ_FLAGS
 from gitmlog.ops.runs.folder import RunFolder, run_folders
 from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.fold import Folded, fold
 from gitmlog.runs.index_schema import Entry
+from gitmlog.runs.journal import PATTERN, read_journals
 from gitmlog.runs.record import CodeFacts, RunRecord, key_problem
 
 _MAX_START = 1 << 22
+_MAX_JOURNAL = 16 << 20
 
 
 def started(ws: Workspace) -> tuple[list[Entry], list[str]]:
@@ -25,10 +29,33 @@ def started(ws: Workspace) -> tuple[list[Entry], list[str]]:
         if record is None:
             continue
         if _has_owner(folder):
-            live.append(Entry(record))
+            live.append(Entry(_with_logged(record, folder)))
         else:
             dead.append(folder.id)
     return live, dead
+
+
+def logged(ws: Workspace, run_id: str) -> Folded:
+    """All that a run which goes on has logged so far; nothing when it has just ended."""
+    folder = RunFolder.of(ws.home, run_id)
+    try:
+        return fold(read_journals(folder.path))
+    except FileNotFoundError:  # its folder goes when it is recorded
+        return Folded()
+
+
+def _with_logged(record: RunRecord, folder: RunFolder) -> RunRecord:
+    """Its parameters, tags and metrics; not those of a journal whose reading would be noticed."""
+    try:
+        size = sum(path.stat().st_size for path in folder.path.glob(PATTERN))
+        if size > _MAX_JOURNAL:
+            return record
+        found = fold(read_journals(folder.path))
+    except OSError:
+        return record
+    return replace(
+        record, params=found.params, tags=found.tags, metrics=found.metrics, inputs=found.inputs, outputs=found.outputs
+    )
 
 
 def _has_owner(folder: RunFolder) -> bool:
@@ -68,8 +95,6 @@ def _running(found: dict[str, Any], identity: str) -> RunRecord:
         host=_text(found, "host"),
         parent=_text(found, "parent"),
         resumes=_text(found, "resumes"),
-        params=_pairs(found.get("params"), (str, int, float, bool)),
-        tags=_pairs(found.get("tags"), (str,)),
     )
 
 
@@ -99,7 +124,3 @@ def _code(value: object) -> CodeFacts:
     texts = {key: _text(found, key) for key in ("tree", "commit", "branch", "state")}
     return CodeFacts(**texts, changed=changed, untracked=untracked)
 
-
-def _pairs(value: object, kinds: tuple[type, ...]) -> dict[str, Any]:
-    found = value if isinstance(value, dict) else {}
-    return {key: each for key, each in found.items() if not key_problem(key) and isinstance(each, kinds)}
