@@ -15,7 +15,8 @@ from gitmlog.core.errors import UsageError
 from gitmlog.ops.runs.checks import check_key, existing_file
 from gitmlog.ops.runs.keep import keep_bytes, keep_file, keep_input, keep_model, keep_output
 from gitmlog.ops.runs.live import LiveRun
-from gitmlog.runs.record import ENDED, DataFacts, MetricFacts, ParamValue, RunRecord, Status
+from gitmlog.runs.fold import Folded
+from gitmlog.runs.record import ENDED, DataFacts, ParamValue, RunRecord, Status
 
 if TYPE_CHECKING:
     from gitmlog.runs.artifacts import Artifact
@@ -72,30 +73,35 @@ class ActiveRun(Run):
 
     @property
     def status(self) -> Status:
-        return self.live.recorded.record.status if self.live.recorded else "RUNNING"
+        """RUNNING; after the end how it ended, also where it could not be recorded."""
+        if self.live.recorded:
+            return self.live.recorded.record.status
+        return self.live.ended_as or "RUNNING"
+
+    @property
+    def _now(self) -> RunRecord | Folded:
+        """What the record says, or what was logged so far by every process."""
+        return self.live.recorded.record if self.live.recorded else self.live.folded()
 
     @property
     def params(self) -> Mapping[str, ParamValue]:
-        return self.live.recorded.record.params if self.live.recorded else self.live.folded().params
+        return self._now.params
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        return {key: facts.last for key, facts in self._metric_facts().items()}
-
-    def _metric_facts(self) -> Mapping[str, MetricFacts]:
-        return self.live.recorded.record.metrics if self.live.recorded else self.live.folded().metrics
+        return {key: facts.last for key, facts in self._now.metrics.items()}
 
     @property
     def tags(self) -> Mapping[str, str]:
-        return self.live.recorded.record.tags if self.live.recorded else self.live.folded().tags
+        return self._now.tags
 
     @property
     def inputs(self) -> Mapping[str, DataFacts]:
-        return self.live.recorded.record.inputs if self.live.recorded else self.live.folded().inputs
+        return self._now.inputs
 
     @property
     def outputs(self) -> Mapping[str, DataFacts]:
-        return self.live.recorded.record.outputs if self.live.recorded else self.live.folded().outputs
+        return self._now.outputs
 
     @property
     def record(self) -> RunRecord:

@@ -46,6 +46,7 @@ class LiveRun:
         is_owner: whether this process records the run; else it joined it.
         log: what keeps the output, or None.
         recorded: what was recorded, after a good end.
+        ended_as: the status that its body ended with.
         failure: why it could not be recorded, or None.
     """
 
@@ -64,6 +65,7 @@ class LiveRun:
         self.params: dict[str, ParamValue] = {}
         self.log: LogFile | None = None
         self.ended = False
+        self.ended_as: Status | None = None
         self._owner = owner
         self._scrub = scrub
         self._tell = tell
@@ -268,6 +270,7 @@ class LiveRun:
             if self.ended:
                 return
             self._stop_observing()
+            self.ended_as = status
             try:
                 self._say_end(status, code)
                 self.recorded = finish(self.ws, self.folder)
