@@ -16,6 +16,8 @@ from gitmlog.api.recorded import Run, get_run
 from gitmlog.api.repo import USER_CONFIG, AnyPath, _expand
 from gitmlog.api.stack import RUNS
 from gitmlog.core.errors import GitmlogError, UsageError
+from gitmlog.ops.runs.checks import check_key
+from gitmlog.ops.runs.keep import expect_output
 
 if TYPE_CHECKING:
     from gitmlog.ops.runs.open import OpenOptions
@@ -74,12 +76,18 @@ def start_run(  # noqa: PLR0913 - the names are the interface
         run = _open(options, repo, _expand(user_config))
     else:
         run = joined
-        if name is not None:
-            run.set_tag("name", name)
-        if outputs:
-            run.live.warn(f"the outputs that start_run named were not taken: gitmlog run -o {outputs[0]}, or log_output")
+        _describe(run, name, outputs)
     _begin_with(run, params, inputs, tags)
     return run
+
+
+def _describe(run: ActiveRun, name: str | None, outputs: Sequence[AnyPath]) -> None:
+    """What a process that joins a run says of it."""
+    if name is not None:
+        check_key("run", name)
+        run.live.journal.write("name", name)
+    for path in outputs:
+        expect_output(run.live, os.fspath(path), Path.cwd())
 
 
 def _parent(joined: ActiveRun | None) -> str:

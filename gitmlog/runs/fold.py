@@ -36,6 +36,8 @@ class Folded:
         metafiles: texts that the tree shall hold, by path.
         blobs: git's ids of files that the tree shall hold, by path.
         ignored: paths that the tree shall hold a .gitignore line for.
+        name: what a joined process calls the run; "" where none does.
+        expected: outputs that a joined process will write, with the stat they had.
         sources: files of the working tree that artifacts came from, with the stat they had.
         end: None while the body has not ended.
         last: seconds since 1970 of the last event that has a time.
@@ -52,6 +54,8 @@ class Folded:
     metafiles: dict[str, str] = field(default_factory=dict)
     blobs: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, None] = field(default_factory=dict)
+    name: str = ""
+    expected: dict[str, list[int]] = field(default_factory=dict)
     sources: dict[str, list[int]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     error: str = ""
@@ -174,6 +178,14 @@ def _source(folded: Folded, path: str, stat: list[int]) -> None:
     folded.sources[path] = [int(each) for each in stat]
 
 
+def _name(folded: Folded, name: str) -> None:
+    folded.name = folded.name or str(name)
+
+
+def _expect(folded: Folded, path: str, stat: list[int]) -> None:
+    folded.expected.setdefault(path, [int(each) for each in stat])
+
+
 def _warning(folded: Folded, text: str) -> None:
     folded.warnings.append(str(text))
 
@@ -196,6 +208,8 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "metafile": _metafile,
     "blob": _blob,
     "ignore": _ignore,
+    "name": _name,
+    "expect": _expect,
     "source": _source,
     "warning": _warning,
     "error": _error,

@@ -414,6 +414,21 @@ if __name__ == "__main__":
 """
 
 
+def test_a_program_that_starts_a_run_joins_the_one_it_was_started_in(repo: Sandbox) -> None:
+    repo.write(
+        "train.py",
+        "import gitmlog\n"
+        "with gitmlog.start_run('named by the script', params={'lr': 0.1}, outputs=['model.pt']) as run:\n"
+        "    open('model.pt', 'w').write('weights')\n    gitmlog.log_metric('acc', 0.5)\n",
+    )
+    repo.ok("run", "--", sys.executable, "train.py")
+    repo.ok("run", "-n", "named by us", "--", sys.executable, "train.py")
+    second, first = gitmlog.search_runs()
+    assert (first.name, second.name) == ("named by the script", "named by us")
+    for run in (first, second):
+        assert (run.params, run.metrics, set(run.outputs), run.status) == ({"lr": 0.1}, {"acc": 0.5}, {"model.pt"}, "FINISHED")
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_child_processes_log_into_the_same_run(repo: Sandbox, method: str) -> None:
     script(repo, CHILDREN, method)

@@ -108,6 +108,7 @@ def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: l
         "version": 1,
         "id": run_id,
         "name": how.name or words(run_id),
+        "named": how.name is not None,
         "started": started.isoformat(),
         "command": list(how.command),
         "folder": _folder(ws, how.folder),

@@ -39,7 +39,7 @@ from gitmlog.runs.environment import format_environment
 from gitmlog.runs.fold import Folded, fold, put_output, rows
 from gitmlog.runs.history import format_history
 from gitmlog.runs.journal import read_journals
-from gitmlog.runs.record import FOLDER, MAX_BYTES, CodeFacts, RunRecord, Status, format_run
+from gitmlog.runs.record import FOLDER, MAX_BYTES, CodeFacts, RunRecord, Status, format_run, key_problem
 from gitmlog.runs.tags import PREFIX, format_commit, format_tag, parse_tag
 from gitmlog.store.cache import Writer
 from gitmlog.store.ingest import copy_in
@@ -124,7 +124,7 @@ def _record(closing: _Closing) -> Recorded:
 
 def _take_outputs(closing: _Closing) -> None:
     """The outputs that were declared at the start and have been written since. What fails is a warning."""
-    for path, before in closing.start["outputs"].items():
+    for path, before in {**closing.folded.expected, **closing.start["outputs"]}.items():
         if path in closing.folded.outputs:
             continue
         if problem := _stale(closing, path, before):
@@ -195,7 +195,7 @@ def _make_record(closing: _Closing) -> RunRecord:
     facts = start["code"]
     return RunRecord(
         id=closing.folder.id,
-        name=start["name"],
+        name=_name(closing),
         status=status,
         started=started,
         ended=ended,
@@ -217,6 +217,12 @@ def _make_record(closing: _Closing) -> RunRecord:
         models=folded.models,
         tags=folded.tags,
     )
+
+
+def _name(closing: _Closing) -> str:
+    """Whoever started the run names it; a process that joined it may, where nobody did."""
+    start, name = closing.start, closing.folded.name
+    return name if name and not start.get("named") and not key_problem(name) else str(start["name"])
 
 
 def _ending(closing: _Closing, started: datetime) -> tuple[Status, int | None, datetime, float]:

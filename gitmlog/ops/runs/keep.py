@@ -82,6 +82,13 @@ def keep_output(live: LiveRun, path: str, base: Path, kind: Type | None = None) 
     return kept  # the disk did not take it in
 
 
+def expect_output(live: LiveRun, path: str, base: Path) -> None:
+    """The run will write `path`: it is taken at the end, when it was written since. Raises as Workspace.relative."""
+    live.check()
+    kept = live.ws.relative(path, base)
+    live.journal.write("expect", kept, stat_of(live.ws.root / kept))
+
+
 def keep_model(live: LiveRun, name: str, target: str) -> None:
     """The model `name` is this output, or `artifact:PATH`. Raises UsageError, kinds `bad-key`, `run-ended`."""
     live.check()
