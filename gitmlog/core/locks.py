@@ -75,6 +75,6 @@ def is_free(path: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        return _try(fd, fcntl.LOCK_EX)
+        return _try(fd, fcntl.LOCK_SH)  # shared: two that look at once are not each other's owner
     finally:
         os.close(fd)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from gitmlog.runs.record import is_run_id
 from gitmlog.runs.tags import LIVE
 
 _MAX_START = 8 << 20
+_LOOKING = 0.25
+"""Seconds that a look at a lock may take."""
 
 
 class RunFolder:
@@ -87,7 +90,7 @@ class RunFolder:
         """
         fd = os.open(self.owner, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
         except BaseException:
             os.close(fd)
             raise
@@ -123,6 +126,19 @@ class RunFolder:
         with suppress(FileNotFoundError):
             os.unlink(self.path / "start.json")
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _lock(fd: int) -> None:
+    """Whoever looks whether the owner lives holds the lock for a moment: that is no owner. Raises BlockingIOError."""
+    deadline = time.monotonic() + _LOOKING
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 def runs_folder(home: Path) -> Path:
