@@ -97,19 +97,33 @@ def complete(runs: Sequence[Found]) -> list[Column]:
 
 
 def fitting(runs: Sequence[Found], sort: str | None) -> list[Column]:
-    """The usual columns, what was sorted by, and as many of the most common metrics as the terminal is wide."""
+    """The usual columns, what was sorted by, and as many common metrics, then parameters that differ, as the terminal is wide."""
     names = ["id", *(["name"] if any(run.record.name != run.record.id[16:] for run in runs) else []), "status", "when", "took"]
     columns = [_attribute(name, name) for name in names]
     sorted_by = [key.field for key in parse_sort(sort or ()) if key.field.space]
-    common = sorted(_keys("metrics", runs).items(), key=lambda item: (-item[1], item[0]))
     left = _terminal() - sum(_width_of(column, runs) + len(_GAP) for column in columns) + len(_GAP)
-    for field in dict.fromkeys([*sorted_by, *(Field("metrics", key) for key, _ in common)]):
-        column = _fact(field, runs, title=field.key if field.space == "metrics" else "")
+    taken = set(names)
+    for field in dict.fromkeys([*sorted_by, *_common("metrics", runs), *_differing(runs)]):
+        title = field.key if field.space in ("metrics", "params") and field.key not in taken else str(field)
+        if field not in sorted_by and left < len(title) + len(_GAP):
+            continue
+        column = _fact(field, runs, title=title)
         needed = _width_of(column, runs) + len(_GAP)
         if needed <= left or field in sorted_by:
             columns.append(column)
+            taken.add(title)
             left -= needed
     return columns
+
+
+def _common(space: str, runs: Sequence[Found]) -> list[Field]:
+    """The most common first."""
+    return [Field(space, key) for key, _ in sorted(_keys(space, runs).items(), key=lambda item: (-item[1], item[0]))]
+
+
+def _differing(runs: Sequence[Found]) -> list[Field]:
+    """Parameters that are not the same in all runs: what all have in common tells none from another."""
+    return [field for field in _common("params", runs) if len({run.record.params.get(field.key) for run in runs}) > 1]
 
 
 def _terminal() -> int:

@@ -130,10 +130,18 @@ def test_a_name_that_is_the_words_of_the_id_is_left_out(sandbox: Sandbox) -> Non
     import_tags(sandbox.root, [RUNS[0], RUNS[2]])
     done = sandbox.here("runs", "list")
     assert done.out.splitlines() == [
-        "id                           status      when   took     acc  loss",
+        "id                           status      when   took     acc  loss   lr  optimizer",
         "20260301-140000-bold-wren    FAILED    Mar  1  1m12s     0.5",
-        "20260301-120000-swift-otter  FINISHED  Mar  1  1m12s  0.9123  0.25",
+        "20260301-120000-swift-otter  FINISHED  Mar  1  1m12s  0.9123  0.25  0.1  adam",
     ]
+
+
+def test_parameters_that_differ_are_shown_where_there_is_room(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    params: list[dict[str, Any]] = [{"lr": 0.1, "acc": "x", "same": 1}, {"lr": 0.2, "acc": "y", "same": 1}]
+    import_tags(sandbox.root, [run(number, metrics={"acc": 0.5}, params=each) for number, each in enumerate(params)])
+    for width, more in (("100", ["acc", "params.acc", "lr"]), ("65", ["acc", "lr"]), ("53", [])):
+        monkeypatch.setenv("COLUMNS", width)
+        assert sandbox.here("runs", "list").out.splitlines()[0].split()[4:] == more
 
 
 def test_an_empty_repository_says_how_to_begin(sandbox: Sandbox) -> None:
@@ -154,7 +162,7 @@ def test_where_and_sort(filled: Sandbox) -> None:
 
 def test_what_is_sorted_by_is_shown_first(filled: Sandbox) -> None:
     head = filled.here("runs", "list", "--sort", "-params.lr,min.loss").out.splitlines()[0].split()
-    assert head[5:] == ["params.lr", "min.loss", "acc", "loss"]
+    assert head[5:9] == ["lr", "min.loss", "acc", "loss"]
 
 
 def test_columns(filled: Sandbox) -> None:
