@@ -20,6 +20,7 @@ from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.session import session
 from gitmlog.git.plumbing import run_git
+from gitmlog.ops.runs.folder import run_folders
 from gitmlog.ops.sync import connect
 from gitmlog.repo.config import load_config, read_layer
 from gitmlog.repo.remotes import default_remote, is_first, is_trusted
@@ -69,6 +70,7 @@ def _repository_checks(ws: Workspace, remote: bool, progress: Progress) -> Itera
         ("index-lock", lambda: _index_lock(ws)),
         ("config", lambda: _config(ws)),
         ("leftovers", lambda: _leftovers(ws)),
+        ("runs", lambda: _runs(ws)),
         ("cache", lambda: _cache(ws)),
         ("space", lambda: _space(ws)),
         ("state", lambda: _state(ws)),
@@ -200,6 +202,12 @@ def _leftovers(ws: Workspace) -> Iterator[Check]:
     if dead:
         detail = f"{len(dead)} killed command(s) left temporary files"
         yield Check("leftovers", "ok", f"{detail}: the next command removes them")
+
+
+def _runs(ws: Workspace) -> Iterator[Check]:
+    dead = [folder for folder in run_folders(ws.home) if folder.is_started and not folder.is_live]
+    if dead:
+        yield Check("runs", "warning", f"{len(dead)} run(s) were killed and are not recorded", "gitmlog runs recover")
 
 
 def _state(ws: Workspace) -> Iterator[Check]:

@@ -511,6 +511,7 @@ def test_recover_closes_what_was_killed(repo: Sandbox) -> None:
     )
     script(repo, program, code=-9)
     assert "gitmlog runs recover" in "".join(gitmlog.search_runs().notes)
+    assert "killed and are not recorded" in repo.here("doctor").out
     assert "recorded run/" in repo.here("runs", "recover").out
     run = gitmlog.get_run("dead")
     assert (run.status, run.metrics, set(run.outputs)) == ("KILLED", {"a": 2.0}, {"model.pt"})
