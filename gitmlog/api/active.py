@@ -34,9 +34,9 @@ class ActiveRun(Run):
         self._user_config = user_config
         self.before = joined_before
         self.log_metric = live.log_metric
-        """log_metric(key, value, step=None, at=None): the same as `gitmlog.log_metric`."""
+        """log_metric(key, value, step=None, time=None): the same as `gitmlog.log_metric`."""
         self.log_metrics = live.log_metrics
-        """log_metrics(metrics, step=None, at=None): the same as `gitmlog.log_metrics`."""
+        """log_metrics(metrics, step=None, time=None): the same as `gitmlog.log_metrics`."""
 
     def __repr__(self) -> str:
         return f"<run {self.id} {self.status}>"

@@ -23,6 +23,7 @@ from gitmlog.metafile.text import format_metafile, parse_metafile
 from gitmlog.metafile.tree import TreeEntry, format_tree
 from gitmlog.ops.content import Content, Entries, is_unchanged, list_path, read_content, wanted_entries
 from gitmlog.ops.ignore import IgnoreEdits
+from gitmlog.ops.revision import as_revision
 from gitmlog.ops.select import Selection, select
 from gitmlog.repo.workspace import Workspace, check_tracked_name
 from gitmlog.store.cache import FEW
@@ -105,7 +106,7 @@ def checkout(
 def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str) -> list[tuple[Selection, Metafile]]:
     if not paths:
         raise UsageError("--rev needs the paths to take from that revision", hint="gitmlog checkout --rev REV PATH…")
-    texts = ws.git.metafiles_at(revision)
+    texts = ws.git.metafiles_at(as_revision(ws, revision))
     tracked = [name.removesuffix(".gitmlog") for name in texts]
     chosen = []
     for selection in select(ws, paths, base, tracked):

@@ -16,6 +16,7 @@ from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import TreeEntry, parse_tree
+from gitmlog.ops.revision import as_revision
 from gitmlog.ops.sync import connect
 from gitmlog.remote.base import Remote
 from gitmlog.repo.workspace import Workspace
@@ -191,6 +192,7 @@ def at_revision(ws: Workspace, revision: str, path: str) -> Source:
         DataError: kinds `bad-metafile`, `newer-version`.
     """
     where, name = f"{revision}:{path}", path.rpartition("/")[2]
+    revision = as_revision(ws, revision)
     plain = ws.git.file_at(revision, path)
     if plain is not None:
         return Source(where, name, plain)
@@ -234,7 +236,10 @@ def in_worktree(ws: Workspace, path: str) -> Source:
 
 
 def split_spec(spec: str) -> tuple[str | None, str]:
-    """ "REV:PATH" or "PATH" taken apart; a ":" inside of "@{…}" belongs to the revision."""
+    """ "REV:PATH" or "PATH" taken apart; a ":" in "@{…}", and in a run's "best:metrics.acc", belongs to the revision."""
+    if spec.startswith("best:") and spec.count(":") > 1:
+        revision, _, path = spec.rpartition(":")
+        return revision, path
     depth = 0
     for place, character in enumerate(spec):
         depth += {"{": 1, "}": -1}.get(character, 0)

@@ -24,6 +24,7 @@ from gitmlog.metafile.text import parse_metafile
 from gitmlog.metafile.tree import parse_tree
 from gitmlog.ops.content import load_tree
 from gitmlog.ops.listed import listed
+from gitmlog.ops.revision import as_revision
 from gitmlog.ops.select import Selection, select
 from gitmlog.remote.base import Remote, SyncResult
 from gitmlog.remote.open import open_remote
@@ -244,7 +245,7 @@ def _chosen(
     if options.all and options.revision:
         raise UsageError("--all and --rev do not go together")
     if options.revision:
-        texts = ws.git.metafiles_at(options.revision)
+        texts = ws.git.metafiles_at(as_revision(ws, options.revision))
         for selection in select(ws, paths, base, [name.removesuffix(METAFILE_SUFFIX) for name in texts]):
             name = selection.path + METAFILE_SUFFIX
             yield selection, parse_metafile(texts[name], f"{options.revision}:{name}")

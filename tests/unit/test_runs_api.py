@@ -290,6 +290,18 @@ def test_outputs_are_tracked_paths_of_the_commit(repo: Sandbox) -> None:
     assert "model.pt" not in repo.git("ls-tree", "-r", "--name-only", second.tag).split()
 
 
+def test_a_run_can_stand_where_a_revision_is_asked_for(repo: Sandbox) -> None:
+    for value in (0.5, 0.9, 0.7):
+        with gitmlog.start_run(f"try {value}", outputs=["model.pt"]):
+            repo.write("model.pt", f"weights {value}")
+            gitmlog.log_metric("acc", value)
+    assert repo.ok("cat", "best:metrics.acc:model.pt") == "weights 0.9"
+    assert repo.ok("cat", "last~2:model.pt") == "weights 0.5"
+    assert repo.here("checkout", "--rev", "try 0.9", "model.pt").code == 0
+    assert (repo.root / "model.pt").read_text() == "weights 0.9"
+    repo.fails("checkout", "--rev", "nothing", "model.pt", code=3, kind="no-revision")
+
+
 def test_an_output_of_before_is_not_this_runs(repo: Sandbox) -> None:
     repo.write("model.pt", "of yesterday")
     with gitmlog.start_run(outputs=["model.pt"]) as run:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from time import monotonic
+from time import time as now
 from typing import Any
 
 from gitmlog.core.errors import GitmlogError, UsageError
@@ -72,7 +73,7 @@ class LiveRun:
         self._told: set[str] = set()
         self._keys: set[str] = set()
         self._guard = threading.RLock()
-        self._began = time.monotonic()
+        self._began = monotonic()
         self._stop = threading.Event()
         self._late: list[str] = []
         self._on_flush: list[Callable[[], None]] = []
@@ -85,8 +86,8 @@ class LiveRun:
 
     # Logging
 
-    def log_metric(self, key: str, value: Any, step: int | None = None, at: float | None = None) -> None:
-        """One value of a metric; `at` in seconds since 1970, now unless it is given.
+    def log_metric(self, key: str, value: Any, step: int | None = None, time: float | None = None) -> None:
+        """One value of a metric; `time` in seconds since 1970, now unless it is given.
 
         Raises:
             UsageError: kinds `bad-metric`, `bad-key`, `run-ended`.
@@ -97,18 +98,18 @@ class LiveRun:
             value = metric_value(value)
         if step is not None and type(step) is not int:
             step = whole(step, "step")
-        self._append((key, value, step, time.time() if at is None else float(at)))
+        self._append((key, value, step, now() if time is None else float(time)))
 
-    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None, at: float | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None, time: float | None = None) -> None:
         """Several values of one step. Raises as `log_metric`; then none of them was logged."""
-        now = time.time() if at is None else float(at)
+        moment = now() if time is None else float(time)
         if step is not None and type(step) is not int:
             step = whole(step, "step")
         rows = []
         for key, value in metrics.items():
             if key not in self._keys:
                 self._new_key(key)
-            rows.append((key, value if type(value) is float else metric_value(value), step, now))
+            rows.append((key, value if type(value) is float else metric_value(value), step, moment))
         for row in rows:
             self._append(row)
 
@@ -290,7 +291,7 @@ class LiveRun:
         self.flush()
         for text in self._late:
             self.journal.write("warning", text)
-        self.journal.write("end", status, code, time.time(), time.monotonic() - self._began)
+        self.journal.write("end", status, code, now(), monotonic() - self._began)
         self.journal.sync()
 
     def _tell_failure(self, error: Exception) -> None:
