@@ -376,6 +376,7 @@ def test_a_clone_finds_them_by_its_tags_alone(filled: Sandbox, tmp_path: Path) -
         ("bold-wren", 2),
         ("base, line", 3),
         ("base, line~1", 1),
+        ("calm-lynx", 1),
         ("last", 4),
         ("last~0", 4),
         ("last~2", 2),

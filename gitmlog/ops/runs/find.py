@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from gitmlog.runs.tags import ARCHIVE
 
 _BACK = re.compile(r"(.+)~(\d{1,6})", re.DOTALL)
 _PREFIX = re.compile(r"[0-9]{1,8}|[0-9]{8}-[0-9a-z-]*")
+_WORDS = re.compile(r"[a-z]{1,40}-[a-z]{1,40}")
 _MAX_NOTES = 5
 
 
@@ -80,7 +81,8 @@ def search(
 
 
 def find(ws: Workspace, spec: str, *, unique: bool = False) -> Found:
-    """The run that `spec` names: its id, a unique beginning of it, `run/ID`, its name, `last`, `NAME~2`, or `best:metrics.acc`.
+    """The run that `spec` names: its id, a unique beginning of it, `run/ID`, its name, the words of its id, `last`, `NAME~2`, or
+    `best:metrics.acc`.
 
     `last`, names and `best:` mean runs that are recorded, the newest of several; one that is going on is named by its id, or by
     its name when no other has it. With `unique`, a name that several runs have is an error.
@@ -113,7 +115,12 @@ class _Finder:
             return self.nth(("1", ()), steps, "run")
         if is_run_id(name):
             return self.identity(name, steps)
-        return self.named(name, steps, unique) or self.prefixed(name, steps) or self.missing(spec)
+        return (
+            self.named(name, steps, unique)
+            or self.prefixed(name, steps)
+            or self.worded(name, steps, unique)
+            or self.missing(spec)
+        )
 
     def nth(self, where: Sql, steps: int, what: str) -> Found:
         """The newest but `steps` of the recorded runs that fulfil a condition."""
@@ -136,10 +143,18 @@ class _Finder:
 
     def named(self, name: str, steps: int, unique: bool) -> Found | None:
         """The newest run of this name, but `steps`."""
-        where: Sql = ("name = ?", (name,))
+        return self._newest(("name = ?", (name,)), lambda entry: entry.record.name == name, name, steps, unique)
+
+    def worded(self, words: str, steps: int, unique: bool) -> Found | None:
+        """The newest run whose id ends in these words, but `steps`: as plots and comparisons show runs of one name."""
+        if not _WORDS.fullmatch(words):
+            return None
+        return self._newest(("substr(id, 17) = ?", (words,)), lambda entry: entry.record.id[16:] == words, words, steps, unique)
+
+    def _newest(self, where: Sql, fits: Callable[[Entry], bool], name: str, steps: int, unique: bool) -> Found | None:
         entries, total = self.index.search(where, limit=1, offset=steps)
         if not total:
-            going = [] if steps else [entry for entry in self._live() if entry.record.name == name]
+            going = [] if steps else [entry for entry in self._live() if fits(entry)]
             return _found(going[0]) if going else None
         if not entries:
             raise NotFoundError(f"there are only {total} runs named {shorten(name)}", kind="no-run", hint="gitmlog runs list")

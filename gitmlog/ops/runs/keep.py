@@ -35,7 +35,7 @@ def keep_file(live: LiveRun, source: Path, name: str) -> None:
         with live.ws.cache.writing() as writer:
             stored = copy_in(writer, os.fspath(source), os.fspath(source), lambda _: None)
         live.journal.write("artifact", name, stored.oid, stored.info.st_size, None, time.time())
-        _note_source(live, source)
+        note_source(live, source)
 
 
 def keep_bytes(live: LiveRun, data: bytes, name: str) -> None:
@@ -57,7 +57,7 @@ def _keeping(live: LiveRun, what: str) -> Iterator[None]:
         live.trouble(f"{what} could not be kept", error)
 
 
-def _note_source(live: LiveRun, source: Path) -> None:
+def note_source(live: LiveRun, source: Path) -> None:
     """A file that this run has written is no code of the next run's."""
     full = Path(os.path.realpath(source))
     if full.is_relative_to(live.ws.root) and (stat := stat_of(full)) and stat[1] >= live.started_at * 1e9:

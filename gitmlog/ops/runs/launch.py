@@ -16,7 +16,7 @@ from typing import Any
 
 from gitmlog.core.errors import GitmlogError, NotFoundError, UsageError
 from gitmlog.core.paths import display
-from gitmlog.ops.runs.keep import keep_input
+from gitmlog.ops.runs.keep import keep_input, note_source
 from gitmlog.ops.runs.live import LiveRun, Tell
 from gitmlog.ops.runs.metric_files import parse_metric_line, read_metrics
 from gitmlog.ops.runs.open import OpenOptions, open_run
@@ -227,6 +227,7 @@ def _take_metrics(live: LiveRun, how: Launch, before: tuple[int, int] | None) ->
         said = "is not there" if now is None else "was not written by the run"
         live.trouble(f"metrics file {display(how.metrics)}", GitmlogError(f"it {said}"))
         return
+    note_source(live, how.folder / how.metrics)
     try:
         found = read_metrics(how.folder / how.metrics)
         for key, value, step in found.values:

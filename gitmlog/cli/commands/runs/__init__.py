@@ -30,8 +30,8 @@ SECTIONS: dict[str, dict[str, str]] = {
 def command() -> None:
     """List, compare, plot and keep runs.
 
-    A run is one commit and one tag, run/ID (gitmlog help run). It is named by its id, a unique prefix of it, its name, `last`,
-    `last~2` (the one before the one before), or `best:metrics.acc`.
+    A run is one commit and one tag, run/ID (gitmlog help run). It is named by its id, a unique prefix of it, its name, the words
+    of its id, `last`, `last~2` (the one before the one before), or `best:metrics.acc`.
 
     \b
     Examples:
