@@ -458,6 +458,34 @@ def test_a_run_that_nobody_ended_ends_with_the_interpreter(repo: Sandbox) -> Non
     assert gitmlog.get_run("fine").metrics == {"a": 1.0}
 
 
+LATE = """
+import os, time
+import gitmlog
+with gitmlog.start_run() as run:
+    go, ready = os.pipe()
+    child = os.fork()
+    if child == 0:
+        gitmlog.log_metric("in time", 1.0)
+        os.close(ready)
+        os.read(go, 1)
+        try:
+            gitmlog.log_metric("in time", 2.0)
+        except gitmlog.GitmlogError as error:
+            os._exit(42 if error.kind == "run-ended" else 1)
+        os._exit(2)
+    os.close(go)
+    while "in time" not in run.metrics:
+        pass
+os.close(ready)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
+"""
+
+
+def test_a_child_that_outlives_the_run_is_told(repo: Sandbox) -> None:
+    script(repo, LATE)
+    assert gitmlog.get_run("last").metrics == {"in time": 1.0}
+
+
 def test_a_left_over_variable_joins_nothing(repo: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for value in ("/nowhere/20260101-000000-a-b", "../..", "relative", str(repo.root)):
         monkeypatch.setenv(process.VARIABLE, value)

@@ -229,6 +229,7 @@ class LiveRun:
         journal = self.journal
 
         def append(row: tuple[str, float, int | None, float]) -> None:
+            self.check()  # its owner may have ended it: what is written then is read by nobody
             journal.pending.append(row)
             journal.flush()
 
