@@ -21,6 +21,10 @@ MAX_UNTRACKED = 10_000
 _FEW = 16
 _SHOWN = 3
 _GITLINK = 0o160000
+_SKIP_WORKTREE = 1 << 14
+"""git's flag for a file that a sparse checkout leaves out."""
+
+_TRIES = 5
 _STATES = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
@@ -54,14 +58,34 @@ class Snapshot:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file or link of the working tree that is to be taken in."""
+
+    path: str
+    untracked: bool
+    info: os.stat_result
+
+
 @dataclass
 class _Found:
+    files: list[_File] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     entries: list[tuple[str, pygit2.Oid, int]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     untracked: list[str] = field(default_factory=list)
-    large: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def lose(self, path: str) -> None:
+        self.gone.append(path)
+        self.changed.append(path)
+
+    def put(self, path: str, oid: pygit2.Oid, mode: int, *, untracked: bool = False) -> None:
+        self.entries.append((path, oid, mode))
+        (self.untracked if untracked else self.changed).append(path)
+
+    def leave(self, path: str, why: str) -> None:
+        self.notes.append(f"{display(path)} {why}")
 
 
 def take_snapshot(repo: GitRepo, limit: int, leave_out: Callable[[str], str | None]) -> Snapshot:
@@ -76,63 +100,108 @@ def take_snapshot(repo: GitRepo, limit: int, leave_out: Callable[[str], str | No
         RefusedError: kind `untracked-large`: a file is larger, or there are more than 10,000 untracked files.
         GitError: the repository cannot be read; OSError: it cannot be written.
     """
-    import pygit2
-
     with git_errors():
-        found = _Found()
-        paths = _look(repo, leave_out, found)
-        with quick_writes(repo) if len(paths) > _FEW else synced_writes():
-            for path, untracked in paths.items():
-                _take(repo, path, untracked, limit, found)
-            _check(found, limit)
-            tree = _tree(repo, found)
-    commit = "" if repo.is_unborn else str(repo.handle.head.peel(pygit2.Commit).id)
+        for _ in range(_TRIES):
+            head = _head(repo)
+            found = _look(repo, leave_out)
+            _check(found.files, limit)
+            with quick_writes(repo) if len(found.files) > _FEW else synced_writes():
+                for file in found.files:
+                    _take(repo, file, found)
+                tree = _tree(repo, head, found)
+            if _head(repo) == head:  # else somebody committed meanwhile, and what changed was told against another commit
+                break
     return Snapshot(
-        str(tree), commit, _branch(repo), tuple(found.changed), tuple(found.untracked), _state(repo), tuple(found.notes)
+        str(tree), head, _branch(repo), tuple(found.changed), tuple(found.untracked), _state(repo), tuple(found.notes)
     )
 
 
-def _look(repo: GitRepo, leave_out: Callable[[str], str | None], found: _Found) -> dict[str, bool]:
-    """The paths that are not as in HEAD, and whether git does not know them."""
+def _head(repo: GitRepo) -> str:
+    import pygit2
+
+    return "" if repo.is_unborn else str(repo.handle.head.peel(pygit2.Commit).id)
+
+
+def _look(repo: GitRepo, leave_out: Callable[[str], str | None]) -> _Found:
+    """What is not as in HEAD; the files are not read yet."""
     from pygit2.enums import FileStatus
 
-    paths = {}
+    found = _Found()
     for path, flags in repo.handle.status(untracked_files="all", ignored=False).items():
+        untracked = bool(flags & FileStatus.WT_NEW)
         if not flags & ~FileStatus.IGNORED:
             continue
-        untracked = bool(flags & FileStatus.WT_NEW)
         why = leave_out(path) if untracked else None
-        if why is None:
-            paths[path] = untracked
-        elif why:
-            found.notes.append(f"{display(path)} is not in the snapshot: {why}")
-    return paths
+        if why:
+            found.leave(path, f"is not in the snapshot: {why}")
+        if why is not None or (flags & FileStatus.INDEX_DELETED and not untracked):
+            _drop(flags & FileStatus.INDEX_DELETED, path, found)
+        elif flags & FileStatus.WT_DELETED and repo.index_mode(path) != _GITLINK:
+            _deleted(repo, path, found)
+        else:
+            _sort(repo, path, untracked, found)
+    return found
 
 
-def _take(repo: GitRepo, path: str, untracked: bool, limit: int, found: _Found) -> None:
-    full = repo.worktree / path
+def _drop(was_known: int, path: str, found: _Found) -> None:
+    """What is not taken in, although the file is there: git ignores it, or a run has written it."""
+    if was_known:
+        found.lose(path)
+
+
+def _deleted(repo: GitRepo, path: str, found: _Found) -> None:
+    """A file that is not there; where that is so because of a sparse checkout, it is as git's index has it."""
+    if _is_skipped(repo, path):
+        entry = repo.index[path]
+        found.entries.append((path, entry.id, int(entry.mode)))
+    elif _is_hidden(repo.worktree / path):
+        found.leave(path, "is in a folder that may not be read: it is as in HEAD")
+    else:
+        found.lose(path)
+
+
+def _is_hidden(full: Path) -> bool:
     try:
-        info = os.lstat(full)
+        os.lstat(full)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _is_skipped(repo: GitRepo, path: str) -> bool:
+    from pygit2.ffi import C, ffi
+
+    entry = C.git_index_get_bypath(repo.index._index, os.fsencode(path), 0)
+    return entry != ffi.NULL and bool(entry.flags_extended & _SKIP_WORKTREE)
+
+
+def _sort(repo: GitRepo, path: str, untracked: bool, found: _Found) -> None:
+    try:
+        info = os.lstat(repo.worktree / path)
     except (FileNotFoundError, NotADirectoryError):
-        found.gone.append(path)
-        found.changed.append(path)
+        found.lose(path)
         return
     if stat.S_ISDIR(info.st_mode):
-        _take_repository(repo, path.rstrip("/"), found)
-        return
-    if not (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
-        found.notes.append(f"{display(path)} is no plain file: it is not in the snapshot")
-        return
-    if info.st_size > limit:
-        found.large[path] = info.st_size
-        return
+        _take_folder(repo, path.rstrip("/"), untracked, found)
+    elif stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
+        found.files.append(_File(path, untracked, info))
+    else:
+        found.leave(path, "is no plain file: it is not in the snapshot")
+
+
+def _take(repo: GitRepo, file: _File, found: _Found) -> None:
     try:
-        oid, mode = _blob(repo, full, path, info)
-    except (OSError, UnicodeError) as error:
-        found.notes.append(f"{display(path)} could not be read: it is not in the snapshot ({error})")
+        oid, mode = _blob(repo, repo.worktree / file.path, file.path, file.info)
+    except FileNotFoundError:  # it was there a moment ago: a temporary file of some program
+        if not file.untracked:
+            found.lose(file.path)
         return
-    found.entries.append((path, oid, mode))
-    (found.untracked if untracked else found.changed).append(path)
+    except (OSError, UnicodeError) as error:
+        found.leave(file.path, f"could not be read: it is not in the snapshot ({error})")
+        return
+    found.put(file.path, oid, mode, untracked=file.untracked)
 
 
 def _blob(repo: GitRepo, full: Path, path: str, info: os.stat_result) -> tuple[pygit2.Oid, int]:
@@ -147,47 +216,56 @@ def _blob(repo: GitRepo, full: Path, path: str, info: os.stat_result) -> tuple[p
     return oid, 0o100755 if info.st_mode & 0o100 else 0o100644
 
 
-def _take_repository(repo: GitRepo, path: str, found: _Found) -> None:
+def _take_folder(repo: GitRepo, path: str, untracked: bool, found: _Found) -> None:
     """A submodule is the commit that is checked out in it; another repository in the working tree is not taken in."""
+    if repo.index_mode(path) == _GITLINK:
+        _take_submodule(repo, path, found)
+        return
+    if not untracked:  # a file was here
+        found.lose(path)
+    if untracked or os.path.lexists(repo.worktree / path / ".git"):
+        found.leave(path, "is another git repository: it is not in the snapshot")
+
+
+def _take_submodule(repo: GitRepo, path: str, found: _Found) -> None:
     import pygit2
 
-    if repo.index_mode(path) != _GITLINK:
-        found.notes.append(f"{display(path)} is another git repository: it is not in the snapshot")
-        return
     try:
-        head = pygit2.Repository(os.fspath(repo.worktree / path)).head.target
+        head = pygit2.Oid(hex=str(pygit2.Repository(os.fspath(repo.worktree / path)).head.target))
     except (pygit2.GitError, KeyError):
-        found.notes.append(f"the submodule {display(path)} has no commit: it is as HEAD has it")
-        return
-    found.entries.append((path, pygit2.Oid(hex=str(head)), _GITLINK))
-    found.changed.append(path)
+        found.leave(path, "is a submodule without a commit: it is as git's index has it")
+        head = repo.index[path].id
+    found.put(path, head, _GITLINK)
 
 
-def _check(found: _Found, limit: int) -> None:
-    if found.large:
-        path, size = max(found.large.items(), key=lambda item: item[1])
-        others = f" (and {len(found.large) - 1} more)" if len(found.large) > 1 else ""
-        name = display(path)
+def _check(files: list[_File], limit: int) -> None:
+    """Before any file is read: there may be very many, or very large ones."""
+    large = [file for file in files if file.info.st_size > limit]
+    if large:
+        worst = max(large, key=lambda file: file.info.st_size)
+        others = f" (and {len(large) - 1} more)" if len(large) > 1 else ""
+        name = display(worst.path)
         raise RefusedError(
-            f"{name}{others} has {size:,} bytes: too large to be kept with the code of a run (at most {limit:,})",
+            f"{name}{others} has {worst.info.st_size:,} bytes: too large to be kept with the code of a run (at most {limit:,})",
             kind="untracked-large",
             hint=f"gitmlog add {name}; or, if it is no code, put it into .gitignore; if the run writes it, name it as an output",
         )
-    if len(found.untracked) > MAX_UNTRACKED:
-        some = ", ".join(display(path) for path in found.untracked[:_SHOWN])
+    untracked = [file.path for file in files if file.untracked]
+    if len(untracked) > MAX_UNTRACKED:
+        some = ", ".join(display(path) for path in untracked[:_SHOWN])
         raise RefusedError(
-            f"{len(found.untracked):,} files are untracked ({some}, …): too many to be code (at most {MAX_UNTRACKED:,})",
+            f"{len(untracked):,} files are untracked ({some}, …): too many to be code (at most {MAX_UNTRACKED:,})",
             kind="untracked-large",
             hint="put their folder into .gitignore, or track it: gitmlog add FOLDER",
         )
 
 
-def _tree(repo: GitRepo, found: _Found) -> pygit2.Oid:
+def _tree(repo: GitRepo, head: str, found: _Found) -> pygit2.Oid:
     import pygit2
 
     index = pygit2.Index()
-    if not repo.is_unborn:
-        index.read_tree(repo.handle.head.peel(pygit2.Tree))
+    if head:
+        index.read_tree(repo.handle[head].peel(pygit2.Tree))
     for path in found.gone:
         if path in index:
             index.remove(path)
