@@ -1,7 +1,8 @@
-"""Train a digit classifier on data/digits.csv.gz with numpy alone; write model.npz and metrics.json."""
+"""Train a digit classifier on data/digits.csv.gz with numpy alone; --evaluate: say how good model.npz is."""
 
 import argparse
 import json
+import sys
 
 import numpy as np
 
@@ -62,31 +63,39 @@ def train(images, digits, options):
     return weights
 
 
+def fit(options):
+    """Train, and write the model and what there is to say about it."""
+    images, digits, held_out = load()
+    weights = train(images[~held_out], digits[~held_out], options)
+    share = accuracy(weights, images[held_out], digits[held_out])
+    size = sum(each.size for each in weights.values())
+    np.savez("model.npz", **weights)
+    metrics = {"accuracy": round(share, 4), "parameters": size, "options": vars(options)}
+    with open("metrics.json", "w", encoding="utf-8") as file:
+        file.write(json.dumps(metrics, indent=2) + "\n")
+    print(f"accuracy {share:.1%}, {size:,} parameters")
+
+
+def evaluate():
+    """Say how good the model is that is there."""
+    images, digits, held_out = load()
+    with np.load("model.npz") as weights:
+        share = accuracy(dict(weights), images[held_out], digits[held_out])
+    print(f"model.npz reads {share:.1%} of {held_out.sum()} test images right")
+
+
 def main():
-    """Train, or with --evaluate only read the model that is there."""
+    """Read the command line: train, or only evaluate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hidden", type=int, default=0, help="neurons in the hidden layer; 0: softmax regression")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.05, help="learning rate")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--evaluate", action="store_true", help="only say how good model.npz is")
-    options = parser.parse_args()
-    images, digits, held_out = load()
-    if options.evaluate:
-        with np.load("model.npz") as weights:
-            share = accuracy(dict(weights), images[held_out], digits[held_out])
-        print(f"model.npz reads {share:.1%} of {held_out.sum()} test images right")
+    if sys.argv[1:] == ["--evaluate"]:
+        evaluate()
         return
-    weights = train(images[~held_out], digits[~held_out], options)
-    metrics = {
-        "accuracy": round(accuracy(weights, images[held_out], digits[held_out]), 4),
-        "parameters": sum(each.size for each in weights.values()),
-        "options": {"hidden": options.hidden, "epochs": options.epochs, "rate": options.rate, "seed": options.seed},
-    }
-    np.savez("model.npz", **weights)
-    with open("metrics.json", "w", encoding="utf-8") as file:
-        file.write(json.dumps(metrics, indent=2) + "\n")
-    print(f"accuracy {metrics['accuracy']:.1%}, {metrics['parameters']:,} parameters")
+    options = parser.parse_args()
+    fit(options)
 
 
 if __name__ == "__main__":

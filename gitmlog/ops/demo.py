@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import site
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping
@@ -95,7 +96,9 @@ def isolated(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_PAGER": "cat",
+        "HOME": str(folder),  # the Python API looks for the user's own configuration below it
         "XDG_CONFIG_HOME": str(folder / ".config"),
+        "PYTHONUSERBASE": environment.get("PYTHONUSERBASE") or site.getuserbase(),  # where gitmlog may be installed
         "PYTHONUNBUFFERED": "1",
     }
 

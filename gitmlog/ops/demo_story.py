@@ -118,13 +118,57 @@ BACK = Chapter(
     ),
 )
 
-CHAPTERS: list[Chapter] = [PREPARE, DATA, MODEL, SHARE, BETTER, COLLEAGUE, BACK]
+RUNS = Chapter(
+    "Many tries: runs",
+    "Nobody commits every try by hand. With these lines each start of train.py is a run: a commit and a tag beside the branch.\n"
+    "They hold code, data, parameters, environment, metrics and model; nothing has to be committed first.",
+    (
+        Write("runs.patch", "../runs.patch"),
+        Run("git apply ../runs.patch && git rm --quiet metrics.json"),
+        Run("git diff --unified=0 --no-ext-diff train.py"),
+        Run("python train.py --hidden 16 --epochs 20 --rate 0.1"),
+        Run("python train.py --hidden 64 --epochs 20 --rate 0.3"),
+        Run("python train.py --hidden 64 --epochs 20 --rate 3"),
+        Run("gitmlog runs list"),
+        Run("gitmlog runs compare best:metrics.accuracy last"),
+        Run("gitmlog runs plot training_accuracy"),
+    ),
+)
+
+ACCEPT = Chapter(
+    "Keep the best",
+    "Accepting a run moves the branch to it: the code as it ran, the model that it made, and the record of how.",
+    (
+        Run("gitmlog runs accept best:metrics.accuracy"),
+        Run("python train.py --evaluate"),
+        Run("git status --short"),
+        Run("git log --oneline --graph --all"),
+        Run("gitmlog push --runs && git push --quiet"),
+    ),
+)
+
+FOUND = Chapter(
+    "The colleague finds it",
+    "The tags travel with git, the bytes with gitmlog. Where the model came from, plain git says.",
+    (
+        Run("cd ../colleague"),
+        Run("git pull --quiet --tags && gitmlog pull"),
+        Run("python train.py --evaluate"),
+        Run("git log -1 --format=%s%n%n%b -- model.npz.gitmlog"),
+        Run("gitmlog runs list --sort -metrics.accuracy"),
+    ),
+)
+
+CHAPTERS: list[Chapter] = [PREPARE, DATA, MODEL, SHARE, BETTER, COLLEAGUE, BACK, RUNS, ACCEPT, FOUND]
 
 AFTERWARDS = (
+    "gitmlog runs show best:metrics.accuracy",
+    "git tag && git show --stat HEAD",
+    "gitmlog run -p rate=0.5 -- python train.py --hidden 32 --rate {rate}",
     "gitmlog checkout --rev HEAD~1 model.npz",
     "gitmlog cat HEAD~1:model.npz | wc --bytes",
-    "rm model.npz && gitmlog status && gitmlog checkout",
+    "rm model.npz && gitmlog checkout && gitmlog status",
     "gitmlog verify --remote",
     "gitmlog gc",
-    "gitmlog help start",
+    "gitmlog help runs",
 )

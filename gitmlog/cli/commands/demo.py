@@ -21,7 +21,7 @@ INTERRUPTED = 130
 @click.argument("folder", default="gitmlog-demo", metavar="[DIR]", type=click.Path(file_okay=True))
 @pass_app
 def command(app: App, folder: str) -> int:
-    """Play the whole story in a new repository: data, two models, a remote, a colleague, a rollback.
+    """Play the whole story in a new repository: data, two models, a remote, a colleague, a rollback, runs.
 
     Every command is shown and really run, below DIR (default: gitmlog-demo), which must be empty or not there yet. Nothing
     outside DIR is touched and no network is used; your own git settings take no part. What it made stays, to play with.

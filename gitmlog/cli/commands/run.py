@@ -71,7 +71,7 @@ def command(
         from gitmlog.runs.tags import duration
 
         record = recorded.record
-        app.note(f"{record.tag}  {record.status} in {duration(record.seconds)}  (gitmlog runs show {record.id})")
+        app.note(f"recorded {record.tag}: {record.status} in {duration(record.seconds)}")
     return done.code
 
 

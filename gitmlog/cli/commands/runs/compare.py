@@ -88,10 +88,10 @@ def _block(runs: Sequence[Found], sections: Sequence[Section], block: range, eve
     name = min(_NAME, max((len(each) for each in names), default=0) + 2)
     width = (terminal_width() - name) // len(block) - 2
     records = [runs[place].record for place in block]
-    yield from _cells("", [plain(record.name) for record in records], name, width)
-    identities = [record.id if len(record.id) <= width else record.id[16:] for record in records]
-    if identities != [record.name for record in records]:
-        yield from _cells("", identities, name, width)
+    if any(record.name != record.id[16:] for record in records):
+        yield from _cells("", [plain(record.name) for record in records], name, width)
+    whole = all(len(record.id) <= width for record in records)
+    yield from _cells("", [record.id if whole else record.id[16:] for record in records], name, width)
     yield from _cells("", [f"{record.started:%Y-%m-%d %H:%M}, {duration(record.seconds)}" for record in records], name, width)
     for section in sections:
         yield ""
