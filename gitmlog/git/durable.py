@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmlog.core.atomic import sync_filesystem
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 _SYNCED = threading.RLock()
 """libgit2's switch for syncing is one for the whole process: who relies on it, and who turns it off, hold this."""
+
+_PATIENCE = 1.0
+"""Seconds that another git may hold the lock of one ref."""
+
+_STEP = 0.02
 
 _DISK = {
     "no space": errno.ENOSPC,
@@ -132,7 +139,7 @@ def create_ref(repo: GitRepo, name: str, oid: str) -> None:
     import pygit2
 
     try:
-        repo.handle.references.create(name, oid)
+        _patiently(lambda: repo.handle.references.create(name, oid))
     except pygit2.AlreadyExistsError as error:
         raise RefusedError(f"{name} is there already", kind="exists", hint="nothing was overwritten") from error
     except ValueError as error:
@@ -147,5 +154,49 @@ def ref_target(repo: GitRepo, name: str) -> str:
 
 def delete_ref(repo: GitRepo, name: str) -> None:
     """Take a ref away; that it is not there is fine."""
-    if repo.handle.references.get(name) is not None:
-        repo.handle.references.delete(name)
+
+    def delete() -> None:
+        if repo.handle.references.get(name) is not None:
+            repo.handle.references.delete(name)
+
+    _patiently(delete)
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Another git may hold packed-refs for a moment, or take away the folder of a ref just when one is made in it."""
+    import pygit2
+
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            action()
+        except pygit2.AlreadyExistsError:
+            raise
+        except pygit2.GitError as error:
+            passing = any(word in str(error).lower() for word in ("lock", "no such file"))
+            if not passing or time.monotonic() > deadline:
+                raise
+            time.sleep(_STEP)
+        else:
+            return
+
+
+def free_ref(repo: GitRepo, name: str) -> None:
+    """Remove the lock that a killed process left on a ref. Only for refs that nobody but the caller makes or deletes.
+
+    A `git pack-refs` may hold it for a moment: who holds it longer is dead.
+    """
+    lock = repo.commondir / f"{name}.lock"
+    deadline, first = time.monotonic() + _PATIENCE, _inode(lock)
+    while first and _inode(lock) == first:
+        if time.monotonic() > deadline:
+            lock.unlink(missing_ok=True)
+            return
+        time.sleep(_STEP)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.lstat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return 0

@@ -18,6 +18,9 @@ PATTERN = "journal-*.jsonl"
 BATCH = 2000
 """Metric values in one line: a cut write loses at most one line."""
 
+_TEAR = b"!\n"
+"""Ends a line that was cut, so that it parses in no case: all but its end may have been written, and it is written again."""
+
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -50,9 +53,14 @@ class Journal:
             self._backlog.append(line)
             self._write_backlog()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was logged is not in the file."""
+        return bool(self.pending or self._backlog)
+
     def flush(self) -> None:
         """Write what is pending."""
-        if not self.pending and not self._backlog:
+        if not self.is_behind:
             return
         with self.guard:
             self._take_pending()
@@ -79,7 +87,7 @@ class Journal:
 
     def _write_line(self, fd: int, line: bytes) -> None:
         """A line that was cut is begun anew on a line of its own: the reader skips the cut one."""
-        data = b"\n" + line if self._torn else line
+        data = _TEAR + line if self._torn else line
         self._torn = True
         write_all(fd, data)
         self._torn = False

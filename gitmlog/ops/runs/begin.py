@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gitmlog.core.atomic import storage_errors
-from gitmlog.core.errors import GitmlogError, UsageError
+from gitmlog.core.errors import GitmlogError, RefusedError, UsageError
 from gitmlog.core.secret_names import is_secret_file
-from gitmlog.git.durable import create_ref, delete_ref, git_errors, synced_writes, write_commit
+from gitmlog.git.durable import create_ref, delete_ref, git_errors, ref_target, synced_writes, write_commit
 from gitmlog.git.identity import Identity, identity
 from gitmlog.git.snapshot import Snapshot, take_snapshot
 from gitmlog.ops.runs.folder import RunFolder, newest_start, note_newest
@@ -24,6 +24,7 @@ from gitmlog.ops.runs.products import Products, stat_of
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.names import new_id, start_time, words
 from gitmlog.runs.record import key_problem
+from gitmlog.runs.tags import LIVE, PREFIX
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def begin(ws: Workspace, how: Begin, now: datetime | None = None) -> Begun:
 
     Raises:
         UsageError: kind `bad-name`.
-        RefusedError: kinds `untracked-large`, `outside-repository`.
+        RefusedError: kinds `untracked-large`, `outside-repository`, `exists` (a tag called `run`).
         GitError, StorageError: the repository cannot be read or written: better now than after hours of training.
     """
     if how.name is not None and (problem := key_problem(how.name)):
@@ -73,6 +74,7 @@ def begin(ws: Workspace, how: Begin, now: datetime | None = None) -> Begun:
             f"the name of the run cannot be used: {problem}", kind="bad-name", hint="choose one line of printable text"
         )
     outputs = [ws.relative(path, how.folder) for path in how.outputs]
+    _check_refs(ws)
     started, jumped = start_time(now or datetime.now(UTC), newest_start(ws.home))
     with storage_errors("starting a run"), ws.cache.in_use():
         folder, owner = _own_folder(ws, started)
@@ -91,10 +93,26 @@ def begin(ws: Workspace, how: Begin, now: datetime | None = None) -> Begun:
     return Begun(folder, facts, owner)
 
 
+def _check_refs(ws: Workspace) -> None:
+    """Where a ref stands, git can make none below it: better told now than when the run is to be recorded."""
+    for prefix in (PREFIX, LIVE):
+        parts = prefix.rstrip("/").split("/")
+        for name in ("/".join(parts[:count]) for count in range(3, len(parts) + 1)):
+            if ref_target(ws.git, name):
+                tag = name.removeprefix("refs/tags/")
+                hint = (
+                    f"call it something else: `git tag {tag}-1 {tag} && git tag -d {tag}`"
+                    if tag != name
+                    else f"git update-ref -d {name}"
+                )
+                raise RefusedError(f"{name} is there: no run can be recorded as {prefix}ID beside it", kind="exists", hint=hint)
+
+
 def _own_folder(ws: Workspace, started: datetime) -> tuple[RunFolder, int]:
     while True:
         folder = RunFolder.of(ws.home, new_id(started))
-        with suppress(FileExistsError, BlockingIOError):  # another clone's worktree chose the same words
+        # another worktree chose the same words, or `runs recover` took the folder for a dead one's
+        with suppress(FileExistsError, BlockingIOError, FileNotFoundError):
             return folder, folder.create()
 
 
@@ -117,6 +135,7 @@ def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: l
         "parent": how.parent,
         "resumes": how.resumes,
         "worktree": os.fspath(ws.root),
+        "linked": ws.git.gitdir != ws.git.commondir,
         "person": {"name": who.name, "email": who.email},
         "code": {
             "tree": snapshot.tree,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.durable import (
     create_ref,
     delete_ref,
+    free_ref,
     git_errors,
     ref_target,
     synced_writes,
@@ -85,17 +87,25 @@ def finish(ws: Workspace, folder: RunFolder, *, recovered: bool = False, progres
         GitError, StorageError: it could not be written; nothing is lost, call it again.
     """
     with storage_errors(f"recording run {folder.id}"), ws.cache.in_use():
+        free_ref(ws.git, PREFIX + folder.id)
+        folded = fold(read_journals(folder.path))
         done = ref_target(ws.git, PREFIX + folder.id)
         if done:
             recorded = _recorded(ws, folder.id, done)
         else:
-            closing = _Closing(ws, folder, folder.read_start(), fold(read_journals(folder.path)), recovered, progress)
-            recorded = _record(closing)
-            remember(ws.home, recorded.record.outputs, closing.folded.sources)
+            recorded = _record(_Closing(ws, folder, folder.read_start(), folded, recovered, progress))
+        _tidy(ws, folder, recorded.record.outputs, folded.sources)
+    return recorded
+
+
+def _tidy(ws: Workspace, folder: RunFolder, outputs: Iterable[str], sources: dict[str, list[int]]) -> None:
+    """The run is recorded, whatever becomes of this: what fails here is done by the next `runs recover`."""
+    with suppress(GitmlogError, OSError):
+        remember(ws.home, outputs, sources)
+        free_ref(ws.git, folder.live_ref)
         with git_errors():
             delete_ref(ws.git, folder.live_ref)
         folder.remove()
-    return recorded
 
 
 def _recorded(ws: Workspace, run_id: str, oid: str) -> Recorded:
@@ -142,6 +152,8 @@ def _stale(closing: _Closing, path: str, before: list[int]) -> str:
     """Why what lies at `path` was not written by this run, or ""."""
     full = closing.ws.root / path
     now = stat_of(full)
+    if closing.recovered and not _is_home(closing):
+        return "its working tree is not there any more"
     if not now:
         return "it is not there"
     if full.is_dir():
@@ -151,6 +163,12 @@ def _stale(closing: _Closing, path: str, before: list[int]) -> str:
     if closing.recovered and now[1] > _last_sign(closing) * 1e9:
         return "it was written after the run was killed"
     return ""
+
+
+def _is_home(closing: _Closing) -> bool:
+    """Whether this is the working tree that the run went on in; the main one may have been moved with its repository."""
+    here, start = closing.ws, closing.start
+    return os.fspath(here.root) == start["worktree"] or not (start.get("linked") or here.git.gitdir != here.git.commondir)
 
 
 def _last_sign(closing: _Closing) -> float:
@@ -172,6 +190,14 @@ def _put_output(closing: _Closing, data: Data) -> None:
     if data.plain is not None:
         with git_errors(), synced_writes():
             closing.folded.blobs[data.path] = write_blob(closing.ws.git, data.plain)
+
+
+def _put_blobs(closing: _Closing) -> None:
+    """The files that git keeps itself, again: `git gc` may have taken what nothing named."""
+    for oid in set(closing.folded.blobs.values()):
+        data = closing.folder.blob(oid)
+        if data is not None:
+            write_blob(closing.ws.git, data)
 
 
 def _records(closing: _Closing, writer: Writer) -> Iterable[Artifact]:
@@ -263,6 +289,7 @@ def _write_tree(closing: _Closing, record: RunRecord, artifacts: Artifacts) -> s
     texts |= _ignores(closing, list(closing.folded.ignored))
     texts |= {f"{folder}/run.toml": format_run(record), f"{folder}/environment.toml": format_environment(_environment(closing))}
     texts |= {f"{folder}/{ARTIFACTS}": format_artifacts(artifacts)} if artifacts.all else {}
+    _put_blobs(closing)
     blobs: dict[str, str | None] = {path: write_blob(repo, text) for path, text in texts.items()}
     return write_tree(repo, closing.base, blobs | closing.folded.blobs)
 

@@ -77,7 +77,11 @@ class RunFolder:
         return not is_free(self.owner)
 
     def create(self) -> int:
-        """Make the folder, which must not be there; returns the descriptor whose lock says that its owner lives."""
+        """Make the folder, which must not be there; returns the descriptor whose lock says that its owner lives.
+
+        Raises:
+            FileExistsError: the id is taken. BlockingIOError, FileNotFoundError: `runs recover` took it for one of the dead.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.mkdir()
         return self.take()
@@ -87,14 +91,30 @@ class RunFolder:
 
         Raises:
             BlockingIOError: somebody else is.
+            FileNotFoundError: the folder is gone.
         """
         fd = os.open(self.owner, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             _lock(fd)
+            if os.fstat(fd).st_ino != os.stat(self.owner).st_ino:  # what was locked is no longer what others would lock
+                raise FileNotFoundError(self.owner)
         except BaseException:
             os.close(fd)
             raise
         return fd
+
+    def keep_blob(self, oid: str, data: bytes) -> None:
+        """Keep a file that the commit shall hold: until then nothing in git names it, and `git gc` may take it."""
+        folder = self.path / "blobs"
+        folder.mkdir(exist_ok=True)
+        write_atomic(folder / oid, data)
+
+    def blob(self, oid: str) -> bytes | None:
+        """What `keep_blob` kept, or None."""
+        try:
+            return (self.path / "blobs" / oid).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def write_start(self, facts: dict[str, Any]) -> None:
         """Say what is known at the start. From here on the folder is a run's."""

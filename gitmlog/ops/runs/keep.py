@@ -13,7 +13,6 @@ from pathlib import Path
 
 from gitmlog.core.errors import StorageError
 from gitmlog.core.paths import display, metafile_of
-from gitmlog.git.durable import git_errors, synced_writes, write_blob
 from gitmlog.metafile.schema import Type
 from gitmlog.ops.runs.checks import check_key, check_name
 from gitmlog.ops.runs.data import Data, input_data, output_data
@@ -106,6 +105,7 @@ def _note(live: LiveRun, what: str, data: Data) -> None:
     if data.ignore:
         live.journal.write("ignore", data.path)
     if data.plain is not None:
-        with git_errors(), synced_writes():
-            live.journal.write("blob", data.path, write_blob(live.ws.git, data.plain))
+        oid = live.ws.git.blob_id(data.plain)
+        live.folder.keep_blob(oid, data.plain)
+        live.journal.write("blob", data.path, oid)
     live.journal.write(what, data.path, data_table(data.facts), time.time())

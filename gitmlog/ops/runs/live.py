@@ -276,7 +276,7 @@ class LiveRun:
             try:
                 self._say_end(status, code)
                 self.recorded = finish(self.ws, self.folder)
-            except (GitmlogError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - after hours of training nothing of ours may be raised into the program
                 self.failure = error
                 self._tell_failure(error)
             finally:
@@ -296,8 +296,9 @@ class LiveRun:
         self.journal.sync()
 
     def _tell_failure(self, error: Exception) -> None:
-        said = error.message if isinstance(error, GitmlogError) else str(error)
-        self._tell(f"run {self.id} could not be recorded: {said}. Nothing of it is lost: mend that, then `gitmlog runs recover`")
+        said = error.message if isinstance(error, GitmlogError) else getattr(error, "strerror", None) or str(error)
+        lost = "What was logged last could not be kept, all else is" if self.journal.is_behind else "Nothing of it is lost"
+        self._tell(f"run {self.id} could not be recorded: {said}. {lost}: mend that, then `gitmlog runs recover`")
 
     def _close(self) -> None:
         self.ended = True

@@ -10,6 +10,7 @@ from typing import Any
 
 from gitmlog.core.errors import GitmlogError, NotFoundError, RefusedError
 from gitmlog.core.secrets import Scrubber, secret_values
+from gitmlog.git.durable import ref_target
 from gitmlog.ops.runs.begin import Begin, begin
 from gitmlog.ops.runs.folder import RunFolder, run_folders
 from gitmlog.ops.runs.live import LiveRun, Tell
@@ -19,6 +20,7 @@ from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.fold import fold
 from gitmlog.runs.journal import BATCH, read_journals
 from gitmlog.runs.record import is_run_id
+from gitmlog.runs.tags import PREFIX
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,12 @@ def _carry_over(live: LiveRun, earlier: Any) -> None:
 def _killed(ws: Workspace, spec: str) -> RunFolder | None:
     """The folder of a run that was not recorded, by its id, a beginning of it, or its name."""
     for folder in reversed(list(run_folders(ws.home))):
-        if not folder.is_started:
+        if not folder.is_started or ref_target(ws.git, PREFIX + folder.id):
+            continue  # it is recorded, only its folder is still there
+        try:
+            named = folder.read_start().get("name") == spec
+        except GitmlogError:
             continue
-        named = folder.read_start().get("name") == spec
         if named or folder.id.startswith(spec.removeprefix("run/")):
             return folder
     return None

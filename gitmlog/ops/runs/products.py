@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from gitmlog.core.errors import GitmlogError
 from gitmlog.core.locks import locked
 from gitmlog.ops.runs.folder import runs_folder
 
@@ -50,7 +51,7 @@ def stat_of(path: Path) -> Stat:
 
 def remember(home: Path, outputs: Iterable[str], artifacts: dict[str, Stat]) -> None:
     """Add to what this clone knows. That it cannot be written is no reason for a run to fail."""
-    with suppress(OSError), locked(runs_folder(home) / "products.lock", wait=10):
+    with suppress(GitmlogError, OSError), locked(runs_folder(home) / "products.lock", wait=10):
         known = Products.load(home)
         if known.outputs.issuperset(outputs) and known.artifacts.items() >= artifacts.items():
             return

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from gitmlog.core.errors import GitmlogError, NotFoundError, RefusedError
+from gitmlog.core.atomic import storage_errors
+from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.ops.runs.finish import Recorded, finish
 from gitmlog.ops.runs.folder import RunFolder, run_folders
 from gitmlog.repo.workspace import Workspace
-
-_STARTING = 60.0
-"""Seconds that a start may take."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,8 @@ def recover(ws: Workspace, ids: Sequence[str] = (), *, progress: Progress = SILE
                 continue
             try:
                 if folder.is_started:
-                    recorded.append(finish(ws, folder, recovered=True, progress=progress))
-                elif _is_old(folder):
+                    recorded.append(_finish(ws, folder, progress))
+                else:
                     _discard(ws, folder)
                     cleaned += 1
             except GitmlogError as error:
@@ -84,17 +82,31 @@ def _chosen(ws: Workspace, ids: Sequence[str]) -> list[RunFolder]:
     return chosen
 
 
-def _is_old(folder: RunFolder) -> bool:
-    """A run that is just starting looks like one that never began."""
-    with suppress(FileNotFoundError):
-        return time.time() - folder.path.stat().st_mtime > _STARTING
-    return False
+def _finish(ws: Workspace, folder: RunFolder, progress: Progress) -> Recorded:
+    """Outputs are taken from the working tree that the run went on in. Raises DataError, kind `bad-run`, for a damaged folder."""
+    try:
+        return finish(_place(ws, folder), folder, recovered=True, progress=progress)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"{folder.path} is damaged: {type(error).__name__}: {error}"
+        raise DataError(said, kind="bad-run", hint="look at it; then delete the folder") from error
+
+
+def _place(ws: Workspace, folder: RunFolder) -> Workspace:
+    root = Path(folder.read_start()["worktree"])
+    if root == ws.root or not root.is_dir():
+        return ws
+    with suppress(GitmlogError):
+        other = Workspace.open(root, ws.user_config)
+        if other.root == root and other.home == ws.home:
+            return other
+    return ws
 
 
 def _discard(ws: Workspace, folder: RunFolder) -> None:
     """A run that was killed before it began."""
-    from gitmlog.git.durable import delete_ref, git_errors
+    from gitmlog.git.durable import delete_ref, free_ref, git_errors
 
-    with git_errors():
+    with storage_errors(f"clearing away run {folder.id}"), git_errors():
+        free_ref(ws.git, folder.live_ref)
         delete_ref(ws.git, folder.live_ref)
-    folder.remove()
+        folder.remove()
