@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from gitmlog.core.canonical import Plain, block
 from gitmlog.core.digest import ObjectId, is_object_id
 from gitmlog.core.paths import path_problem
-from gitmlog.runs.record import FOLDER, VERSION, Reader, is_run_id, read_table
+from gitmlog.runs.reader import VERSION, Reader, read_table
+from gitmlog.runs.record import FOLDER, is_run_id
 
 NAME = "artifacts.toml"
 

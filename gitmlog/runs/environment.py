@@ -7,7 +7,7 @@ from typing import Any
 
 from gitmlog.core.canonical import Plain, table
 from gitmlog.core.digest import is_object_id
-from gitmlog.runs.record import MAX_SIZE, VERSION, Reader, read_table
+from gitmlog.runs.reader import MAX_SIZE, VERSION, Reader, read_table
 
 NAME = "environment.toml"
 Environment = Mapping[str, Mapping[str, Plain]]

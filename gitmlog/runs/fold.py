@@ -12,7 +12,8 @@ from gitmlog.core.errors import DataError
 from gitmlog.runs.artifacts import Artifact
 from gitmlog.runs.history import Point
 from gitmlog.runs.journal import Event
-from gitmlog.runs.record import DataFacts, MetricFacts, ParamValue, Reader, data_facts
+from gitmlog.runs.reader import Reader
+from gitmlog.runs.record import DataFacts, MetricFacts, ParamValue, data_facts
 
 
 class End(NamedTuple):

@@ -12,7 +12,7 @@ from itertools import groupby, repeat
 from typing import NamedTuple, TypeAlias
 
 from gitmlog.core.toml import shorten
-from gitmlog.runs.record import MAX_SIZE, bad_run, key_problem
+from gitmlog.runs.reader import MAX_SIZE, bad_run, key_problem
 
 HEADER = "key,step,time,value"
 MAX_HISTORY = 1 << 30

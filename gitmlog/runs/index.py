@@ -17,7 +17,7 @@ from gitmlog.git.repository import GitRepo
 from gitmlog.git.tags import read_tag, refs_below, refs_state
 from gitmlog.runs.index_schema import VERSION, Entry, create, delete, insert, showing
 from gitmlog.runs.query_sql import Sql
-from gitmlog.runs.record import VERSION as READS
+from gitmlog.runs.reader import VERSION as READS
 from gitmlog.runs.record import is_run_id
 from gitmlog.runs.stored import load_record
 from gitmlog.runs.tags import ARCHIVE, PREFIX, parse_tag

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from gitmlog.core.canonical import value_text
 from gitmlog.runs.query_sql import microseconds, number_of
-from gitmlog.runs.record import MAX_SIZE, ParamValue, RunRecord
+from gitmlog.runs.reader import MAX_SIZE
+from gitmlog.runs.record import ParamValue, RunRecord
 from gitmlog.runs.stored import dump_record
 
 if TYPE_CHECKING:

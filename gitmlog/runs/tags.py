@@ -7,7 +7,8 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from gitmlog.runs.record import MAX_BYTES, DataFacts, MetricFacts, RunRecord, bad_run, format_run, parse_run
+from gitmlog.runs.reader import MAX_BYTES, bad_run
+from gitmlog.runs.record import DataFacts, MetricFacts, RunRecord, format_run, parse_run
 
 PREFIX = "refs/tags/run/"
 ARCHIVE = "refs/gitmlog/runs/"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitmlog.core.errors import DataError
 from gitmlog.runs.history import HEADER, Point, format_history, history_of, parse_history
-from gitmlog.runs.record import key_problem
+from gitmlog.runs.reader import key_problem
 
 KEYS = st.text(min_size=1, max_size=20).filter(lambda key: not key_problem(key))
 POINTS = st.builds(

@@ -18,7 +18,8 @@ from gitmlog.core.canonical_read import fast, read_canonical
 from gitmlog.core.errors import DataError
 from gitmlog.core.toml import TomlError
 from gitmlog.runs.artifacts import format_artifacts, parse_artifacts
-from gitmlog.runs.record import MAX_BYTES, CodeFacts, DataFacts, MetricFacts, RunRecord, format_run, key_problem, parse_run
+from gitmlog.runs.reader import MAX_BYTES, key_problem
+from gitmlog.runs.record import CodeFacts, DataFacts, MetricFacts, RunRecord, format_run, parse_run
 from gitmlog.runs.stored import dump_record, load_record, plain
 from gitmlog.runs.tags import SEPARATOR, format_commit, format_tag, parse_tag, summary
 from tests.unit.test_docs import blocks, page

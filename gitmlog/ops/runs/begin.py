@@ -23,7 +23,7 @@ from gitmlog.ops.runs.folder import RunFolder, newest_start, note_newest
 from gitmlog.ops.runs.products import Products, stat_of
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.names import new_id, start_time, words
-from gitmlog.runs.record import key_problem
+from gitmlog.runs.reader import key_problem
 from gitmlog.runs.tags import LIVE, PREFIX
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitmlog.core.errors import NotFoundError, UsageError
 from gitmlog.core.paths import display, path_problem
-from gitmlog.runs.record import key_problem
+from gitmlog.runs.reader import key_problem
 
 
 def check_key(what: str, key: object) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 from gitmlog.core.errors import UsageError
 from gitmlog.ops.runs.pictures import figure_bytes, image_bytes
 from gitmlog.ops.runs.tables import table_bytes
-from gitmlog.runs.record import MAX_SIZE, ParamValue
+from gitmlog.runs.reader import MAX_SIZE
+from gitmlog.runs.record import ParamValue
 
 __all__ = [
     "dict_bytes",

@@ -16,7 +16,7 @@ from gitmlog.core.canonical import Plain
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.secrets import Scrubber, is_secret_name
 from gitmlog.ops.runs.machine import cpu_name, find_nvidia_smi, gpus
-from gitmlog.runs.record import MAX_SIZE, key_problem
+from gitmlog.runs.reader import MAX_SIZE, key_problem
 
 VARIABLES = (
     *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),

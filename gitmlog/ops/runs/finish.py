@@ -41,7 +41,8 @@ from gitmlog.runs.environment import format_environment
 from gitmlog.runs.fold import Folded, fold, put_output, rows
 from gitmlog.runs.history import format_history
 from gitmlog.runs.journal import read_journals
-from gitmlog.runs.record import FOLDER, MAX_BYTES, CodeFacts, RunRecord, Status, format_run, key_problem
+from gitmlog.runs.reader import MAX_BYTES, key_problem
+from gitmlog.runs.record import FOLDER, CodeFacts, RunRecord, Status, format_run
 from gitmlog.runs.tags import PREFIX, format_commit, format_tag, parse_tag
 from gitmlog.store.cache import Writer
 from gitmlog.store.ingest import copy_in

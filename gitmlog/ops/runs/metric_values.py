@@ -10,7 +10,7 @@ from typing import Any
 from gitmlog.core.errors import DataError
 from gitmlog.core.paths import display
 from gitmlog.core.toml import shorten
-from gitmlog.runs.record import MAX_SIZE, key_problem
+from gitmlog.runs.reader import MAX_SIZE, key_problem
 
 Value = tuple[str, float, int | None]
 """A metric's key, its value, and its step; None is one more than the last of that key."""
