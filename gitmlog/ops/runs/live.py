@@ -321,8 +321,9 @@ class LiveRun:
         """Something of ours does not work: told once a kind, kept as a warning, and the program goes on."""
         said = error.message if isinstance(error, GitmlogError) else (getattr(error, "strerror", None) or str(error))
         self._late.append(f"{what}: {said}")
-        if said not in self._told:
-            self._told.add(said)
+        kind = f"{what.split(maxsplit=1)[0]}: {said}"  # a full disk is told of artifacts once, and of what is logged once
+        if kind not in self._told:
+            self._told.add(kind)
             self._tell(f"run {self.id}: {what}: {said}; the program goes on")
 
     def trouble_about(self, what: str) -> Callable[[str], None]:
