@@ -44,13 +44,12 @@ def _show(app: App, done: Accepted) -> None:
     branch = display(done.branch)
     if done.how == "already":
         app.say(f"{branch} has {done.run} already")
-    elif done.how == "fast-forward":
-        before = f" from {done.before[:10]}" if done.before else ""
-        app.say(f"accepted {done.run}: {branch} moved{before} to {done.commit[:10]} (fast-forward)")
     else:
-        app.say(f"accepted {done.run}: merged into {branch} as {done.commit[:10]}")
-    if done.how != "already":
-        app.say(f"{plural(len(done.files), 'file')} changed here" if done.files else "no file had to be changed here")
+        how = "merged into" if done.how == "merge" else "fast-forward of"
+        app.say(f"accepted {done.run}: {how} {branch}")
+        before = f"{done.before[:10]} -> " if done.before else ""
+        files = f"{plural(len(done.files), 'file')} changed here" if done.files else "no file had to be changed here"
+        app.say(f"{branch}: {before}{done.commit[:10]}, {files}")
     if done.outputs:
         app.say(f"outputs are as in the run: {', '.join(map(display, done.outputs))}" if len(done.outputs) < 6
                 else f"{plural(len(done.outputs), 'output')} are as in the run")  # fmt: skip
