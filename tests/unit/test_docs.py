@@ -72,6 +72,7 @@ def check_mention(words: list[str]) -> None:
     """Command and options exist; arguments may be missing, as in "`gitmlog add --rehash`"."""
     if words[0].startswith("-"):
         return
+    words = words[: words.index("--")] if "--" in words else words  # what follows is another program's
     command = cli.get_command(click.Context(cli), words[0])
     assert command is not None, f"no command {words[0]}"
     if isinstance(command, click.Group) and len(words) > 1 and not words[1].startswith("-"):
