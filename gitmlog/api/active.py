@@ -33,6 +33,8 @@ class ActiveRun(Run):
         self.live = live
         self._user_config = user_config
         self.before = joined_before
+        self.joined_by_itself = False
+        """Whether this process logged into it, and called no start_run yet."""
         self.log_metric = live.log_metric
         """log_metric(key, value, step=None, time=None): the same as `gitmlog.log_metric`."""
         self.log_metrics = live.log_metrics

@@ -61,7 +61,7 @@ def start_run(  # noqa: PLR0913 - the names are the interface
     from gitmlog.ops.runs.open import OpenOptions
 
     stack.hook()
-    joined = None if RUNS else _joined_run(_expand(user_config))
+    joined = _joined_before() if RUNS else _joined_run(_expand(user_config))
     if joined is None and RUNS and not nested:
         hint = "end_run() ends it; start_run(nested=True) starts one inside"
         raise UsageError(f"run {RUNS[-1].id} is active in this process", kind="run-active", hint=hint)
@@ -79,6 +79,13 @@ def start_run(  # noqa: PLR0913 - the names are the interface
         _describe(run, name, outputs)
     _begin_with(run, params, inputs, tags)
     return run
+
+
+def _joined_before() -> ActiveRun | None:
+    """The innermost run, when this process only logged into it so far."""
+    run = RUNS[-1]
+    by_itself, run.joined_by_itself = run.joined_by_itself, False
+    return run if by_itself else None
 
 
 def _describe(run: ActiveRun, name: str | None, outputs: Sequence[AnyPath]) -> None:
@@ -145,7 +152,12 @@ def end_run(status: str = "FINISHED") -> None:
 
 def active_run() -> ActiveRun | None:
     """The run that logging goes to now, or None. In a child process of a run: that one."""
-    return RUNS[-1] if RUNS else _joined_run(USER_CONFIG.expanduser())
+    if RUNS:
+        return RUNS[-1]
+    run = _joined_run(USER_CONFIG.expanduser())
+    if run is not None:
+        run.joined_by_itself = True
+    return run
 
 
 def last_run() -> Run | None:

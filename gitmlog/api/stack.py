@@ -92,6 +92,7 @@ def _after_fork() -> None:
 def _in_child() -> None:
     for run in RUNS:
         run.live.forked()
+        run.joined_by_itself = True
 
 
 def _at_exit() -> None:

@@ -21,7 +21,8 @@ def boundary(command: click.Command, arguments: list[str]) -> int:
     try:
         with storage_errors("working"):
             result = command.main(arguments, prog_name="gitmlog", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # `>&-`
+            sys.stdout.flush()
     except GitmlogError as error:
         return _report(error, arguments)
     except click.exceptions.Exit as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +13,15 @@ from gitmlog.cli.options import pass_app
 from gitmlog.cli.output import App, echo
 
 if TYPE_CHECKING:
-    from gitmlog.ops.runs.launch import Streams
-    from gitmlog.runs.record import ParamValue
+    from collections.abc import Callable
+
+    from gitmlog.ops.runs.launch import Launched
+
+_SWITCH = 0.0005
+"""Seconds that a thread waits for another one: output passes through while what was printed before is being kept."""
 
 
-@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command("run", context_settings={"allow_interspersed_args": False})
 @click.option("-n", "--name", metavar="NAME", help="A name of your own for the run.")
 @click.option("-p", "--param", "params", multiple=True, metavar="K=V", help="A parameter; `{K}` in the command stands for it.")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="PATH", help="What it reads: its version is recorded.")
@@ -53,26 +58,67 @@ def command(
     """
     from pathlib import Path
 
-    from gitmlog.ops.runs.launch import Launch, launch
+    from gitmlog.ops.runs.launch import Launch, Streams, launch
 
+    out, err = _descriptor(sys.stdout, 1), _descriptor(sys.stderr, 2)
+    _occupy_standard_descriptors()
+    sys.setswitchinterval(_SWITCH)
     how = Launch(
         command=cmd,
         name=name,
-        params={key: _value(text) for key, text in _pairs("-p", params).items()},
+        params=_pairs("-p", params),
         inputs=inputs,
         outputs=outputs,
         metrics=metrics,
         tags=_pairs("-t", tags),
         folder=Path(app.base),
     )
-    done = launch(app.workspace, how, os.environ, _streams(), lambda text: echo(f"gitmlog: {text}", err=True))
-    recorded = done.live.recorded
-    if recorded is not None:
+    done = launch(app.workspace, how, os.environ, Streams(out, err), _teller(app))
+    with suppress(OSError):  # the terminal may be gone; the run is recorded
+        _report(app, done)
+    if done.interrupted:
+        app.close()
+        _die_of_ctrl_c()
+    return done.code
+
+
+def _occupy_standard_descriptors() -> None:
+    """Where we were started without some: no file of ours shall have a number that is written to as if it were a terminal."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+
+
+def _teller(app: App) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        if not app.quiet:
+            with suppress(OSError):
+                echo(f"gitmlog: {text}", err=True)
+
+    return tell
+
+
+def _report(app: App, done: Launched) -> None:
+    """The last line names the run; on a terminal it begins a line of its own."""
+    live = done.live
+    if done.in_line and not app.quiet and sys.stderr is not None and sys.stderr.isatty():
+        echo("", err=True)
+    if live.recorded is not None:
         from gitmlog.runs.tags import duration
 
-        record = recorded.record
+        record = live.recorded.record
         app.note(f"recorded {record.tag}: {record.status} in {duration(record.seconds)}")
-    return done.code
+    elif live.failure is not None:
+        echo(f"error: run {live.id} is not recorded: {getattr(live.failure, 'message', live.failure)}", err=True)
+        echo("hint: nothing of it is lost: mend that, then `gitmlog runs recover`", err=True)
+
+
+def _die_of_ctrl_c() -> None:
+    """As the program did: a loop of a shell that ran us ends too, which it does not for an exit code of 130."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
@@ -87,39 +133,11 @@ def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _value(text: str) -> ParamValue:
-    """Numbers and booleans are those; everything else is text."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        if "_" not in text and (not isinstance(value, int) or (str(value) == text.removeprefix("+") and abs(value) < 1 << 63)):
-            return value
-    return text
-
-
-def _streams() -> Streams:
-    from gitmlog.ops.runs.launch import Streams
-
-    def passing_to(fd: int) -> object:
-        from gitmlog.core.atomic import write_all
-
-        return lambda data: write_all(fd, data)
-
-    out, err = _descriptor(sys.stdout, 1), _descriptor(sys.stderr, 2)
-    return Streams(
-        passing_to(out),  # type: ignore[arg-type]
-        passing_to(err),  # type: ignore[arg-type]
-        out if os.isatty(out) else None,
-        err if os.isatty(err) else None,
-    )
-
-
-def _descriptor(stream: object, default: int) -> int:
+def _descriptor(stream: Any, default: int) -> int | None:
+    """Where a stream of ours leads; None when it was closed when we were started: that number may be any file now."""
+    if stream is None:
+        return None
     try:
-        return int(stream.fileno())  # type: ignore[attr-defined]
+        return int(stream.fileno())
     except (AttributeError, OSError, ValueError):
         return default

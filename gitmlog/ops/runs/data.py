@@ -83,6 +83,19 @@ def _in_tree(ws: Workspace, tree: str, path: str) -> DataFacts | None:
     return None if found is None else DataFacts(found.size, git=found.id)
 
 
+def check_output(ws: Workspace, path: str) -> str:
+    """The tracked path that the output at `path` is or belongs to; whether it is there does not matter.
+
+    Raises:
+        RefusedError: kinds `bad-name`, `submodule`, `nested-repository`.
+    """
+    owner = ws.owner(path) or path
+    if problem := tracked_problem(owner):
+        raise RefusedError(f"{display(owner)} cannot be an output: {problem}", kind="bad-name", hint="write to another name")
+    check_own(ws, owner)
+    return owner
+
+
 def output_data(ws: Workspace, path: str, tree: str, kind: Type | None = None, progress: Progress = SILENT) -> Data:
     """What a run has written at `path`, now safe in the cache, with what the run's tree shall hold of it.
 
@@ -93,10 +106,7 @@ def output_data(ws: Workspace, path: str, tree: str, kind: Type | None = None, p
         RefusedError: kinds `bad-name`, `not-a-file`, `submodule`, `nested-repository`, ….
         DataError: kind `changed-while-read`; StorageError.
     """
-    owner = ws.owner(path) or path
-    if problem := tracked_problem(owner):
-        raise RefusedError(f"{display(owner)} cannot be an output: {problem}", kind="bad-name", hint="write to another name")
-    check_own(ws, owner)
+    owner = check_output(ws, path)
     if ws.git.is_tracked(owner) and os.path.isfile(ws.root / owner):
         return _plain_output(ws, owner)
     facts = keep(ws, owner, progress)

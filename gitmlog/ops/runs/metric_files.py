@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gitmlog.core.errors import NotFoundError
 from gitmlog.core.paths import display
 from gitmlog.core.toml import TomlError, parse_toml, shorten
 from gitmlog.ops.runs.metric_values import MAX_VALUES, STEPS, Reading, Value, bad_file, number_of, whole_of
-from gitmlog.runs.record import key_problem
+from gitmlog.runs.reader import key_problem
 
 MAX_BYTES = 64 << 20
 MAX_SLOW = 8 << 20
@@ -68,14 +68,20 @@ def read_metrics(path: Path) -> MetricsFile:
         NotFoundError: kind `no-path`.
         DataError: kind `bad-metrics-file`: what cannot be read, with its place.
     """
+    reader = check_ending(path)
+    reading = Reading(path)
+    reader(_text(path), reading)
+    return MetricsFile(reading.values, reading.notes)
+
+
+def check_ending(path: Path) -> Callable[[str, Reading], None]:
+    """What reads a file of this name. Raises DataError, kind `bad-metrics-file`: its ending says nothing."""
     readers = {".json": _json, ".jsonl": _json_lines, ".ndjson": _json_lines, ".yaml": _yaml, ".yml": _yaml, ".toml": _toml}
     readers |= {".csv": _csv, ".tsv": _csv}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise bad_file(path, f"its ending is none of {', '.join(readers)}")
-    reading = Reading(path)
-    reader(_text(path), reading)
-    return MetricsFile(reading.values, reading.notes)
+    return reader
 
 
 def _text(path: Path) -> str:

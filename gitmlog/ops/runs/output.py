@@ -56,6 +56,13 @@ class LogFile:
         with self._guard:
             self._try(lambda: self._emit(self._lines()))
 
+    def skip(self, size: int) -> None:
+        """Leave out `size` bytes that come next, and lines that are not finished. Only after half of the limit."""
+        with self._guard:
+            self._try(lambda: self._emit(self._lines()))
+            self._held.clear()
+            self._spool.skip(size)
+
     def close(self) -> None:
         """Bring all into the file, and make one of it when it was longer than the limit."""
         with self._guard:

@@ -1,135 +1,78 @@
-"""A program's output on its way through: pipes, or a pseudo-terminal where the user has a terminal."""
+"""A program's output on its way through."""
 
 from __future__ import annotations
 
-import codecs
-import fcntl
 import os
-import struct
-import termios
+import select
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Protocol
+import time
+from collections.abc import Callable
+from contextlib import suppress
 
-_CHUNK = 1 << 16
+from gitmlog.ops.runs.channel import Channel
+from gitmlog.ops.runs.keeper import Keeper
+
+_CHUNK = 1 << 20
 _LINGER = 2.0
-_MAX_LINE = 1 << 16
-
-
-class Sink(Protocol):
-    """What keeps the text of the output."""
-
-    def write(self, text: str, source: int = 0) -> object:
-        """Take a text of one stream. Never raises."""
-
-
-@dataclass
-class Channel:
-    """The two ends of the program's output.
-
-    Attributes:
-        child_out, child_err: the descriptors that the program gets.
-        out, err: those that we read; `err` is None when both streams go one way, as on one terminal.
-        terminal: the user's terminal, or None.
-    """
-
-    child_out: int
-    child_err: int
-    out: int
-    err: int | None
-    terminal: int | None
-
-    @classmethod
-    @contextmanager
-    def open(cls, out_terminal: int | None, err_terminal: int | None) -> Iterator[Channel]:
-        """A pseudo-terminal for what is a terminal now, so that the program behaves as it would without us; else pipes."""
-        out, child_out = _pair(out_terminal)
-        if out_terminal is not None and err_terminal is not None:
-            channel = cls(child_out, child_out, out, None, out_terminal)
-        else:
-            err, child_err = _pair(err_terminal)
-            channel = cls(child_out, child_err, out, err, out_terminal if out_terminal is not None else err_terminal)
-        try:
-            yield channel
-        finally:
-            channel.close_child_side()
-
-    def close_child_side(self) -> None:
-        """The program has its own copies: ours would keep the end of its output from being seen."""
-        for fd in {self.child_out, self.child_err} - {-1}:
-            os.close(fd)
-        self.child_out = self.child_err = -1
-
-    def resize(self) -> None:
-        """The user's terminal has another size."""
-        if self.terminal is not None:
-            for fd in (self.out, self.err):
-                if fd is not None and os.isatty(fd):
-                    _copy_size(self.terminal, fd)
-
-    def is_foreground(self) -> bool:
-        """Whether a key on the user's terminal sends its signal to the program too."""
-        for fd in (0, 1, 2):
-            with suppress(OSError):
-                return os.tcgetpgrp(fd) == os.getpgrp()
-        return False
-
-
-def _pair(terminal: int | None) -> tuple[int, int]:
-    if terminal is None:
-        return os.pipe()
-    ours, theirs = os.openpty()
-    attributes = termios.tcgetattr(theirs)
-    attributes[1] &= ~termios.OPOST  # line ends are the real terminal's business
-    termios.tcsetattr(theirs, termios.TCSANOW, attributes)
-    _copy_size(terminal, theirs)
-    return ours, theirs
-
-
-def _copy_size(source: int, target: int) -> None:
-    with suppress(OSError):
-        size = fcntl.ioctl(source, termios.TIOCGWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
-        fcntl.ioctl(target, termios.TIOCSWINSZ, size)
+_MAX_LINE = 1 << 15
 
 
 class Pump(threading.Thread):
-    """Reads one stream to its end, and closes it: passes the bytes on, keeps the text, hands each line to `on_line`.
+    """Reads one stream to its end, and closes it: passes the bytes on, hands them to the keeper, and whole lines to `on_line`.
 
     A reader downstream that went away (`| head`) stops the passing on, not the program and not the keeping.
+
+    Attributes:
+        failure: why nothing is passed on any more, when it is more than a reader that went away.
+        in_line: whether what was passed on last did not end its line.
+        left_behind: whether a process that the program left behind still had the stream open at the end.
     """
 
-    def __init__(
-        self,
-        source: int,
-        pass_on: Callable[[bytes], None],
-        keep: Sink | None,
-        on_line: Callable[[str], None] | None = None,
-        number: int = 0,
-    ) -> None:
+    def __init__(self, source: int, target: int | None, keep: Callable[[bytes], None], on_line: Callable[[str], None]) -> None:
         super().__init__(name="gitmlog-output", daemon=True)
+        self.failure: OSError | None = None
+        self.in_line = False
+        self.left_behind = False
         self._source = source
-        self._pass_on: Callable[[bytes], None] | None = pass_on
+        self._target = target
         self._keep = keep
-        self._number = number
         self._on_line = on_line
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._line = ""
+        self._line = b""
+        self._poll = select.poll()
+        self._poll.register(source, select.POLLIN)
+        self._woken, self._wake = os.pipe()
+        self._poll.register(self._woken, select.POLLIN)
+        self._until: float | None = None
 
     def run(self) -> None:
-        """Until the last process that has the other end closed it."""
-        while data := self._read():
+        """Until the last process that has the other end closed it, or 2 s after the program ended."""
+        while self._ready() and (data := self._read()):
             self._pass(data)
-            self._take(self._decoder.decode(data))
-        self._take(self._decoder.decode(b"", final=True))
-        if self._line and self._on_line:
-            self._on_line(self._line)
-        os.close(self._source)
+            self._keep(data)
+            self._lines(data)
+        self._lines(b"\n")
+        for fd in (self._source, self._woken):
+            os.close(fd)
 
     def finish(self) -> None:
-        """The program is gone: what it left in the pipe is read; a process that it left behind is not waited for."""
-        self.join(_LINGER)
+        """The program is gone: what is on its way is read; a process that it left behind is waited for no longer than 2 s."""
+        self._until = time.monotonic() + _LINGER
+        os.close(self._wake)
+        self.join()
+
+    def _ready(self) -> bool:
+        """Wait for something to read."""
+        if self._until is None and any(fd == self._source for fd, _ in self._poll.poll()):
+            return True
+        if self._until is not None:
+            with suppress(KeyError):
+                self._poll.unregister(self._woken)
+            left = self._until - time.monotonic()
+            if left > 0 and self._poll.poll(left * 1000):
+                return True
+            self.left_behind = True
+            return False
+        return self._ready()
 
     def _read(self) -> bytes:
         try:
@@ -138,19 +81,46 @@ class Pump(threading.Thread):
             return b""
 
     def _pass(self, data: bytes) -> None:
-        if self._pass_on is not None:
-            try:
-                self._pass_on(data)
-            except OSError:
-                self._pass_on = None
-
-    def _take(self, text: str) -> None:
-        if not text:
+        if self._target is None:
             return
-        if self._keep is not None:
-            self._keep.write(text, self._number)
-        if self._on_line is not None:
-            *lines, self._line = (self._line + text).replace("\r", "\n").split("\n")
-            self._line = self._line[-_MAX_LINE:]
-            for line in lines:
-                self._on_line(line)
+        try:
+            _write(self._target, data)
+            self.in_line = not data.endswith(b"\n")
+        except BrokenPipeError:
+            self._target = None
+        except OSError as error:
+            self._target = None
+            self.failure = error
+
+    def _lines(self, data: bytes) -> None:
+        """Whole lines that hold the word "metric": no other is looked at."""
+        text = self._line + data
+        if b"\n" not in data and b"\r" not in data:
+            self._line = text[:_MAX_LINE]
+            return
+        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        self._line = text[end:][:_MAX_LINE]
+        if b"metric" in text:
+            for line in text[:end].replace(b"\r", b"\n").split(b"\n"):
+                if b"metric" in line[:200]:
+                    self._on_line(line.decode("utf-8", "replace"))
+
+
+def _write(fd: int, data: bytes) -> None:
+    """Write all; where somebody made the descriptor non-blocking, wait."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
+
+
+def start_pumps(channel: Channel, out: int | None, err: int | None, keeper: Keeper, on_line: Callable[[str], None]) -> list[Pump]:
+    """A pump for each way of the channel; the first one has the standard output."""
+    pumps = [Pump(channel.out, out, keeper.taker(), on_line)]
+    if channel.err is not None:
+        pumps.append(Pump(channel.err, err, keeper.taker(), lambda _: None))
+    for pump in pumps:
+        pump.start()
+    return pumps

@@ -43,6 +43,14 @@ class Spool:
             else:  # no line fits into the rest of this file
                 self._room = 0
 
+    def skip(self, size: int) -> None:
+        """Leave out `size` bytes that come next, and the pieces before them. Only when the first half of the limit is there."""
+        while self._pieces:
+            with suppress(FileNotFoundError):
+                os.unlink(self._pieces.pop())
+        self.total += size
+        self._room = 0
+
     def append_last(self, data: bytes) -> None:
         """Append to the file that is open, however long it gets; in a process that did not open it. Raises OSError."""
         if self._fd < 0:
