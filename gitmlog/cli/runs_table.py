@@ -98,8 +98,8 @@ def complete(runs: Sequence[Found]) -> list[Column]:
 
 def fitting(runs: Sequence[Found], sort: str | None) -> list[Column]:
     """The usual columns, what was sorted by, and as many common metrics, then parameters that differ, as the terminal is wide."""
-    names = ["id", *(["name"] if any(run.record.name != run.record.id[16:] for run in runs) else []), "status", "when", "took"]
-    columns = [_attribute(name, name) for name in names]
+    names = ["id", *(["name"] if any(map(_given_name, runs)) else []), "status", "when", "took"]
+    columns = [Column(name, _given_name, _given_name) if name == "name" else _attribute(name, name) for name in names]
     sorted_by = [key.field for key in parse_sort(sort or ()) if key.field.space]
     left = _terminal() - sum(_width_of(column, runs) + len(_GAP) for column in columns) + len(_GAP)
     taken = set(names)
@@ -114,6 +114,11 @@ def fitting(runs: Sequence[Found], sort: str | None) -> list[Column]:
             taken.add(title)
             left -= needed
     return columns
+
+
+def _given_name(run: Found) -> str:
+    """The user's own name for it; the words of an id stand in the id already."""
+    return "" if run.record.name == run.record.id[16:] else cut(run.record.name, _NAME)
 
 
 def _common(space: str, runs: Sequence[Found]) -> list[Field]:

@@ -104,12 +104,12 @@ def test_the_table_fits_eighty_columns(filled: Sandbox, monkeypatch: pytest.Monk
     done = filled.here("runs", "list")
     assert done.err == ""
     assert done.out.splitlines() == [
-        "id                           name         status      when   took     acc  loss",
-        "20260301-160000-dry-finch    dry-finch    KILLED    Mar  1  2h05m     inf  0.02",
-        "20260301-150000-shy-heron    base, line   KILLED    Mar  1  1m12s          0.01",
-        "20260301-140000-bold-wren    bold-wren    FAILED    Mar  1  1m12s     0.5",
-        "20260301-130000-calm-lynx    base, line   FINISHED  Mar  1  1m12s    0.95   nan",
-        "20260301-120000-swift-otter  swift-otter  FINISHED  Mar  1  1m12s  0.9123  0.25",
+        "id                           name        status      when   took     acc  loss",
+        "20260301-160000-dry-finch                KILLED    Mar  1  2h05m     inf  0.02",
+        "20260301-150000-shy-heron    base, line  KILLED    Mar  1  1m12s          0.01",
+        "20260301-140000-bold-wren                FAILED    Mar  1  1m12s     0.5",
+        "20260301-130000-calm-lynx    base, line  FINISHED  Mar  1  1m12s    0.95   nan",
+        "20260301-120000-swift-otter              FINISHED  Mar  1  1m12s  0.9123  0.25",
     ]
     assert max(map(len, done.out.splitlines())) <= 80
 
@@ -243,7 +243,7 @@ def test_what_is_going_on_is_listed(filled: Sandbox) -> None:
         (live,) = found["runs"]
         assert (live["status"], live["name"], live["commit"], live["tag"], live["ended"]) == ("RUNNING", "now", "", "", None)
         assert live["seconds"] > 0 or datetime.now(UTC) < datetime(2026, 4, 1, tzinfo=UTC)
-        assert filled.here("runs", "list").out.splitlines()[1].startswith(f"{LIVE}   now          RUNNING")
+        assert filled.here("runs", "list").out.splitlines()[1].startswith(f"{LIVE}   now         RUNNING")
         ws = Workspace.open(filled.root)
         assert find(ws, LIVE).live and find(ws, "20260401").live and find(ws, "now").live
         assert find(ws, "last").record.id == RUNS[-1].id
