@@ -43,12 +43,19 @@ def git_errors() -> Iterator[None]:
 
     try:
         yield
+    except OSError as error:
+        if error.errno is None and (code := _disk_error(error)) is not None:  # pygit2 hands on the text alone
+            raise OSError(code, os.strerror(code)) from error
+        raise
     except pygit2.GitError as error:
-        said = str(error).lower()
-        code = next((code for words, code in _DISK.items() if words in said), None)
-        if code is not None:
+        if (code := _disk_error(error)) is not None:
             raise OSError(code, os.strerror(code)) from error
         raise GitError(f"git objects: {error}", hint="`git fsck` and `gitmlog doctor` say more") from error
+
+
+def _disk_error(error: Exception) -> int | None:
+    said = str(error).lower()
+    return next((code for words, code in _DISK.items() if words in said), None)
 
 
 @contextmanager
@@ -115,11 +122,12 @@ def _write_folder(
 
 
 def write_commit(repo: GitRepo, tree: str, parents: list[str], message: str, person: Identity, time: datetime) -> str:
-    """A commit object; no ref is moved."""
-    import pygit2
+    """A commit object; no ref is moved. libgit2's own function for it says nothing when the disk is full (1.9.7)."""
+    from pygit2.enums import ObjectType
 
-    who = pygit2.Signature(person.name, person.email, int(time.timestamp()), 0, "utf-8")
-    return str(repo.handle.create_commit(None, who, who, message, tree, parents))
+    who = f"{person.name} <{person.email}> {int(time.timestamp())} {time:%z}"
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}", "", message]
+    return str(repo.handle.write(ObjectType.COMMIT, "\n".join(lines).encode("utf-8", "replace")))
 
 
 def write_tag(repo: GitRepo, name: str, commit: str, message: str, person: Identity, time: datetime) -> str:

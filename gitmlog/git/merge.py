@@ -6,12 +6,14 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gitmlog.core.atomic import READ_FLAGS, sync_filesystem
 from gitmlog.core.errors import GitError, RefusedError
 from gitmlog.core.paths import display
+from gitmlog.git.durable import git_errors, write_commit
 from gitmlog.git.identity import identity
 from gitmlog.git.repository import GitRepo
 
@@ -222,10 +224,7 @@ def head_ref(repo: GitRepo) -> tuple[str, str]:
 
 def commit_merge(repo: GitRepo, tree: str, parents: tuple[str, str], message: str) -> str:
     """A durable merge commit by the user; no ref is moved."""
-    import pygit2
-
-    who = identity(repo)
-    signature = pygit2.Signature(who.name, who.email, encoding="utf-8")
-    commit = repo.handle.create_commit(None, signature, signature, f"{message}\n", tree, list(parents))
+    with git_errors():
+        commit = write_commit(repo, tree, list(parents), f"{message}\n", identity(repo), datetime.now().astimezone())
     sync_filesystem(repo.commondir / "objects")
-    return str(commit)
+    return commit

@@ -21,6 +21,7 @@ MAX_UNTRACKED = 10_000
 _FEW = 16
 _SHOWN = 3
 _GITLINK = 0o160000
+_LINK = 0o120000
 _SKIP_WORKTREE = 1 << 14
 """git's flag for a file that a sparse checkout leaves out."""
 
@@ -192,28 +193,36 @@ def _sort(repo: GitRepo, path: str, untracked: bool, found: _Found) -> None:
 
 
 def _take(repo: GitRepo, file: _File, found: _Found) -> None:
+    full = repo.worktree / file.path
     try:
-        oid, mode = _blob(repo, repo.worktree / file.path, file.path, file.info)
+        link = _look_into(full, file.info)
     except FileNotFoundError:  # it was there a moment ago: a temporary file of some program
         if not file.untracked:
             found.lose(file.path)
         return
-    except (OSError, UnicodeError) as error:
-        found.leave(file.path, f"could not be read: it is not in the snapshot ({error})")
+    except OSError as error:
+        found.leave(file.path, f"could not be read: it is not in the snapshot ({error.strerror})")
         return
+    if link is not None:
+        oid, mode = repo.handle.create_blob(link), _LINK
+    else:
+        oid, mode = repo.handle.create_blob_fromworkdir(file.path), _mode(repo, file)
     found.put(file.path, oid, mode, untracked=file.untracked)
 
 
-def _blob(repo: GitRepo, full: Path, path: str, info: os.stat_result) -> tuple[pygit2.Oid, int]:
+def _look_into(full: Path, info: os.stat_result) -> bytes | None:
+    """Where a link leads to; of a file, None, when it can be read: libgit2 takes one that may not be read for an empty one."""
     if stat.S_ISLNK(info.st_mode):
-        return repo.handle.create_blob(os.fsencode(os.readlink(full))), 0o120000
-    with open(full, "rb"):  # libgit2 takes a file that may not be read for an empty one
-        pass
-    oid = repo.handle.create_blob_fromworkdir(path)
+        return os.fsencode(os.readlink(full))
+    with open(full, "rb"):
+        return None
+
+
+def _mode(repo: GitRepo, file: _File) -> int:
     config = repo.handle.config
     if "core.filemode" in config and not config.get_bool("core.filemode"):
-        return oid, repo.index_mode(path) or 0o100644
-    return oid, 0o100755 if info.st_mode & 0o100 else 0o100644
+        return repo.index_mode(file.path) or 0o100644
+    return 0o100755 if file.info.st_mode & 0o100 else 0o100644
 
 
 def _take_folder(repo: GitRepo, path: str, untracked: bool, found: _Found) -> None:

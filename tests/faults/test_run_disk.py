@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from disks import MIB, require_mounts, tmpfs
 from helpers import call
 from test_full_disk import PAGE, fill
-from training import State, check_closed, check_whole, git, make_repository, recover, state_of
+from training import BEFORE, State, check_closed, check_whole, git, make_repository, recover, state_of
 
 import gitmlog
+from gitmlog.git.durable import git_errors, synced_writes, write_commit
+from gitmlog.git.identity import Identity
+from gitmlog.git.repository import GitRepo
 
 SIZE = 8 * MIB
 LEVELS = 24
@@ -185,6 +190,20 @@ def test_the_working_tree_alone_is_full(tmp_path: Path) -> None:
         check_closed(root)
 
 
+def test_an_object_that_was_not_written_is_told(tmp_path: Path) -> None:
+    """libgit2's own function for commits returns an id, and has written nothing."""
+    require_mounts()
+    with tmpfs(tmp_path / "disk", MIB) as disk:
+        make_repository(disk / "repo")
+        repo = GitRepo.discover(disk / "repo")
+        tree, now = str(repo.resolve("HEAD").tree_id), datetime.now(UTC)
+        fill(disk, 0)
+        with pytest.raises(OSError) as caught, git_errors(), synced_writes():
+            for number in range(3):
+                write_commit(repo, tree, [], f"{number}", Identity("Ada", "ada@example.org"), now)
+        assert caught.value.errno == errno.ENOSPC
+
+
 SHORT = """
 import sys
 import gitmlog
@@ -213,6 +232,8 @@ def starved(root: Path, disk: Path, leave: int, before: State) -> str:
     check_closed(root)
     tags = git(root, "tag").split()
     assert len(tags) == (outcome != "did not begin"), (outcome, tags)
+    for tag in tags:  # no file was left out for want of room
+        assert git(root, "show", f"{tag}:new.py") == BEFORE["new.py"]
     again = call([sys.executable, "-c", SHORT], root)
     assert (again.returncode, again.stdout.splitlines()[-1]) == (7, b"recorded"), again
     check_closed(root)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from gitmlog.core.errors import NotFoundError, RefusedError
+from gitmlog.core.errors import DataError, NotFoundError, RefusedError
 from gitmlog.core.paths import display, metafile_of, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile, Type
@@ -110,9 +110,16 @@ def output_data(ws: Workspace, path: str, tree: str, kind: Type | None = None, p
     if ws.git.is_tracked(owner) and os.path.isfile(ws.root / owner):
         return _plain_output(ws, owner)
     facts = keep(ws, owner, progress)
-    before = ws.git.bytes_in(tree, metafile_of(owner))
-    old = parse_metafile(before, metafile_of(owner)) if before is not None else None
+    old = _metafile_in(ws, tree, owner)
     return Data(owner, _facts(facts), _text(old, facts, owner, kind), ignore=old is None and not ws.git.is_ignored(owner))
+
+
+def _metafile_in(ws: Workspace, tree: str, path: str) -> Metafile | None:
+    text = ws.git.bytes_in(tree, metafile_of(path))
+    try:
+        return parse_metafile(text, metafile_of(path)) if text is not None else None
+    except DataError:  # in a merge conflict, say: what was trained for hours is kept all the same
+        return None
 
 
 def _plain_output(ws: Workspace, path: str) -> Data:

@@ -183,7 +183,7 @@ class LiveRun:
     def warn(self, text: str) -> None:
         """Keep a warning in the run."""
         if not self.ended:
-            self.journal.write("warning", text)
+            self.journal.write("warning", self._scrub.text(text))
 
     def fail(self, error: BaseException, trace: str) -> None:
         """The body ended with this exception; `trace` is its traceback. It is the run's, also when a joined process had it."""
@@ -320,7 +320,7 @@ class LiveRun:
     def trouble(self, what: str, error: Exception | str) -> None:
         """Something of ours does not work: told once a kind, kept as a warning, and the program goes on."""
         said = error.message if isinstance(error, GitmlogError) else (getattr(error, "strerror", None) or str(error))
-        self._late.append(f"{what}: {said}")
+        self._late.append(self._scrub.text(f"{what}: {said}"))
         kind = f"{what.split(maxsplit=1)[0]}: {said}"  # a full disk is told of artifacts once, and of what is logged once
         if kind not in self._told:
             self._told.add(kind)
