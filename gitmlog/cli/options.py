@@ -17,7 +17,7 @@ pass_app = click.make_pass_decorator(App)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 force_option: Decorator = click.option("-f", "--force", is_flag=True, help="Give up bytes that are kept nowhere else.")
 remote_option: Decorator = click.option("-r", "--remote", metavar="NAME", help="The remote to use instead of the default.")
-rev_option: Decorator = click.option("--rev", metavar="REV", help="Take the metafiles of this revision.")
+rev_option: Decorator = click.option("--rev", metavar="REV", help="Take the metafiles of this revision, or of this run.")
 all_option: Decorator = click.option(
     "--all", "everything", is_flag=True, help="All revisions that can be reached, not only this one."
 )

@@ -15,7 +15,8 @@ from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.fold import Folded, fold
 from gitmlog.runs.index_schema import Entry
 from gitmlog.runs.journal import PATTERN, read_journals
-from gitmlog.runs.record import CodeFacts, RunRecord, key_problem
+from gitmlog.runs.reader import key_problem
+from gitmlog.runs.record import CodeFacts, RunRecord
 
 _MAX_START = 1 << 22
 _MAX_JOURNAL = 16 << 20
@@ -123,4 +124,3 @@ def _code(value: object) -> CodeFacts:
     changed, untracked = (each if isinstance(each := found.get(key), int) else 0 for key in ("changed", "untracked"))
     texts = {key: _text(found, key) for key in ("tree", "commit", "branch", "state")}
     return CodeFacts(**texts, changed=changed, untracked=untracked)
-
