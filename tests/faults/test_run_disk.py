@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from disks import MIB, require_mounts, tmpfs
-from helpers import call
+from helpers import GITMLOG, call
 from test_full_disk import PAGE, fill
 from training import BEFORE, State, check_closed, check_whole, git, make_repository, recover, state_of
 
@@ -138,6 +138,9 @@ def test_full_until_the_end(tmp_path: Path) -> None:
         assert count(trained.told, "What was logged last could not be kept, all else is") == 1
         assert state_of(root) == before
         check_whole(root)
+        still_full = call([*GITMLOG, "runs", "recover"], root)
+        assert still_full.returncode == 1
+        assert b"the disk is full" in still_full.stderr
         (disk / "ballast").unlink()
         recover(root)
         run = gitmlog.get_run("last", repo=root)
@@ -198,9 +201,8 @@ def test_an_object_that_was_not_written_is_told(tmp_path: Path) -> None:
         repo = GitRepo.discover(disk / "repo")
         tree, now = str(repo.resolve("HEAD").tree_id), datetime.now(UTC)
         fill(disk, 0)
-        with pytest.raises(OSError) as caught, git_errors(), synced_writes():
-            for number in range(3):
-                write_commit(repo, tree, [], f"{number}", Identity("Ada", "ada@example.org"), now)
+        with pytest.raises(OSError, match="No space left") as caught, git_errors(), synced_writes():
+            write_commit(repo, tree, [], "lost", Identity("Ada", "ada@example.org"), now)
         assert caught.value.errno == errno.ENOSPC
 
 

@@ -118,8 +118,18 @@ def kill_at_a_ref(root: Path, ref: str, which: int, tmp_path: Path) -> None:
     assert len(list((root / f".git/refs/{ref}").glob("*.lock"))) == 1
 
 
-@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
-@pytest.mark.parametrize("ref", ["gitmlog/live", "tags/run"])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    ("ref", "which"),
+    [
+        ("gitmlog/live", 0),
+        pytest.param("gitmlog/live", -1, marks=LONG),
+        pytest.param("tags/run", 0, marks=LONG),
+        ("tags/run", -1),
+    ],
+)
 def test_a_lock_that_a_killed_process_left_on_a_ref(tmp_path: Path, ref: str, which: int) -> None:
     root = tmp_path / "work/repo"
     kill_at_a_ref(root, ref, which, tmp_path)

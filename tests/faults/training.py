@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers import GITMLOG, assert_git_whole, assert_store_whole, call
+from helpers import GITMLOG, assert_git_whole, assert_no_traces, assert_store_whole, call
 
 import gitmlog
 
@@ -171,7 +171,8 @@ def check_closed(root: Path) -> None:
     """No run is left open, and nothing is left of the processes that are dead."""
     check_whole(root)
     assert git(root, "for-each-ref", "refs/gitmlog") == ""
-    assert [path.name for path in (root / ".git/gitmlog").glob("runs/*") if path.is_dir()] == []
+    assert_no_traces(root)
+    assert {path.name for path in (root / ".git/gitmlog/runs").glob("*")} <= {"newest", "products.json", "products.lock"}
     own = {root / ".git/gitmlog/runs/products.lock"}
     assert {path for path in (root / ".git").rglob("*.lock") if os.path.isfile(path)} - own == set()
 

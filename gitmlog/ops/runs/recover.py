@@ -11,8 +11,9 @@ from pathlib import Path
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError
 from gitmlog.core.progress import SILENT, Progress
+from gitmlog.core.session import clean_sessions
 from gitmlog.ops.runs.finish import Recorded, finish
-from gitmlog.ops.runs.folder import RunFolder, run_folders
+from gitmlog.ops.runs.folder import RunFolder, run_folders, runs_folder
 from gitmlog.repo.workspace import Workspace
 
 
@@ -62,9 +63,18 @@ def recover(ws: Workspace, ids: Sequence[str] = (), *, progress: Progress = SILE
                 failed.append((folder.id, error))
             finally:
                 os.close(owner)
+    _sweep(ws)
     if ids and live:
         raise RefusedError(f"run {live[0]} goes on", kind="run-live", hint="end its process first (`ps`), then recover it")
     return Recovery(tuple(recorded), cleaned, tuple(live), tuple(failed))
+
+
+def _sweep(ws: Workspace) -> None:
+    """What killed processes left beside the folders of their runs."""
+    with suppress(OSError):
+        clean_sessions(ws.cache.root / "tmp")
+        for path in runs_folder(ws.home).glob("newest.*"):
+            path.unlink(missing_ok=True)
 
 
 def _chosen(ws: Workspace, ids: Sequence[str]) -> list[RunFolder]:
