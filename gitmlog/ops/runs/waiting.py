@@ -19,6 +19,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that ask a program to end."""
 
 _PASSED = (*ENDS, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
+_KEYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 _FROM_KERNEL = 0x80
 _PATIENCE = 0.5
 _SETTLE = 0.02
@@ -143,7 +144,7 @@ def _take(numbers: set[signal.Signals], timeout: float) -> tuple[int, bool] | No
     """The next signal, and whether it comes from a key on the terminal; None when none comes in time (seconds)."""
     if hasattr(signal, "sigtimedwait"):
         info = signal.sigtimedwait(numbers, timeout)
-        return None if info is None else (info.si_signo, info.si_code == _FROM_KERNEL)
+        return None if info is None else (info.si_signo, info.si_signo in _KEYS and info.si_code == _FROM_KERNEL)
     if not timeout and not signal.sigpending() & numbers:
         return None
     number = signal.sigwait(numbers)  # macOS does not say where it comes from
@@ -152,7 +153,7 @@ def _take(numbers: set[signal.Signals], timeout: float) -> tuple[int, bool] | No
 
 def _is_key(number: int) -> bool:
     """Whether a signal was a key's, where nothing says so: when there is a terminal whose keys reach us."""
-    if number not in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+    if number not in _KEYS:
         return False
     for fd in (0, 1, 2):
         with suppress(OSError):
