@@ -256,7 +256,7 @@ def test_ctrl_c_ends_a_loop_of_the_shell_too(repo: Sandbox, terminal: Open) -> N
     window.press(b"\x03")
     window.until("$ ")
     window.press(b"echo end of test\n")
-    assert "looped" not in window.until("\nend of test")
+    assert "looped" not in window.until("\rend of test")
     assert record(repo).status == "KILLED"
 
 
