@@ -8,8 +8,7 @@ import signal
 import stat
 import struct
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 _PIPE = 1 << 20
@@ -33,19 +32,14 @@ class Channel:
     terminal: int | None
 
     @classmethod
-    @contextmanager
-    def open(cls, out: int | None, err: int | None) -> Iterator[Channel]:
+    def open(cls, out: int | None, err: int | None) -> Channel:
         """For output that shall reach these descriptors: a terminal where they are one, so that the program behaves as without
         us; one way for both where both are the same file, pipe or terminal. None is a stream that is closed.
         """
         terminals = [fd for fd in (out, err) if fd is not None and os.isatty(fd)]
         read_out, write_out = _pair(out)
         read_err, write_err = (None, write_out) if _same(out, err) else _pair(err)
-        channel = cls(write_out, write_err, read_out, read_err, terminals[0] if terminals else None)
-        try:
-            yield channel
-        finally:
-            channel.close_child_side()
+        return cls(write_out, write_err, read_out, read_err, terminals[0] if terminals else None)
 
     def close_child_side(self) -> None:
         """The program has its own copies: ours would keep the end of its output from being seen."""
@@ -54,7 +48,8 @@ class Channel:
         self.child_out = self.child_err = -1
 
     def close(self) -> None:
-        """Close our side; for a program that was never started."""
+        """Nobody is going to use it."""
+        self.close_child_side()
         for fd in (self.out, self.err):
             if fd is not None:
                 os.close(fd)

@@ -96,10 +96,12 @@ def launch(ws: Workspace, how: Launch, variables: Mapping[str, str], streams: St
             before = _stat(how)
             environment[VARIABLE] = os.fspath(live.folder.path)
             waiter.ready()
-            code, pumps = _run(live, [program, *words], how.folder, environment, streams, waiter)
+            child, channel = _start([program, *words], how.folder, environment, streams)
         except BaseException:
             live.discard()
             raise
+        waiter.started()
+        code, pumps = _accompany(child, live, channel, streams, waiter)
         status = _status(live, code, asked=waiter.asked)
         _tell_troubles(live, pumps)
         _take_metrics(live, how, before)
@@ -142,31 +144,38 @@ def _begin(live: LiveRun, how: Launch) -> None:
             keep_input(live, path, how.folder)
 
 
-def _run(
-    live: LiveRun, command: list[str], folder: Path, environment: Mapping[str, str], streams: Streams, waiter: Waiter
+def _start(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], streams: Streams
+) -> tuple[subprocess.Popen[bytes], Channel]:
+    """Start the program: its path, then its words. Raises NotFoundError, kind `no-program`."""
+    channel = Channel.open(streams.out, streams.err)
+    try:
+        child = subprocess.Popen(  # descriptors of the user's own are the program's too: `--config <(…)`
+            command[1:],
+            executable=command[0],
+            cwd=folder,
+            env=environment,
+            stdout=channel.child_out,
+            stderr=channel.child_err,
+            close_fds=False,
+        )
+    except OSError as error:
+        channel.close()
+        raise exec_error(command[1], error) from error
+    return child, channel
+
+
+def _accompany(
+    child: subprocess.Popen[bytes], live: LiveRun, channel: Channel, streams: Streams, waiter: Waiter
 ) -> tuple[int, list[Pump]]:
-    """Start the program, its path and then its words, and wait for it. Raises NotFoundError, kind `no-program`."""
-    with Channel.open(streams.out, streams.err) as channel:
-        try:
-            child = subprocess.Popen(  # descriptors of the user's own are the program's too: `--config <(…)`
-                command[1:],
-                executable=command[0],
-                cwd=folder,
-                env=environment,
-                stdout=channel.child_out,
-                stderr=channel.child_err,
-                close_fds=False,
-            )
-        except OSError as error:
-            channel.close()
-            raise exec_error(command[1], error) from error
-        channel.close_child_side()
-        keeper = Keeper(live.log, live.ws.config.integer("runs.log"))
-        pumps = start_pumps(channel, streams.out, streams.err, keeper, lambda line: _metric_line(live, line))
-        code = waiter.wait(child, channel)
-        for pump in pumps:
-            pump.finish()
-        keeper.finish()
+    """Until it has ended, and its output is through."""
+    channel.close_child_side()
+    keeper = Keeper(live.log, live.ws.config.integer("runs.log"))
+    pumps = start_pumps(channel, streams.out, streams.err, keeper, lambda line: _metric_line(live, line))
+    code = waiter.wait(child, channel)
+    for pump in pumps:
+        pump.finish()
+    keeper.finish()
     return code, pumps
 
 

@@ -44,7 +44,9 @@ class Waiter:
         self._tell = tell
         self._before: dict[signal.Signals, Any] = {}
         self._phase = "opening"
+        self._mask: set[Any] = set()
         self._strays: list[int] = []
+        self._early: list[int] = []
         self._again = False
 
     def __enter__(self) -> Waiter:
@@ -87,24 +89,28 @@ class Waiter:
             self._hold(_PASSED)
             self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
+    def started(self) -> None:
+        """The program is there: from here on it has every key by itself. At once after the start."""
+        if self._before:
+            self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
+            self._early, self._strays = self._strays, []
+
     def wait(self, child: subprocess.Popen[bytes], channel: Channel) -> int:
-        """Until it has ended; returns its exit code, -N for signal N."""
+        """Until it has ended; returns its exit code, -N for signal N. After `started`."""
         if not self._before:
             return child.wait()
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._before)
-        try:
-            while self._strays:  # of the moment in which the program was started: it may not have had them
-                self._pass(self._strays.pop(0), False, child, channel)
-            while (code := child.poll()) is None:
-                for number, by_key in self._next(_PATIENCE):
-                    self._pass(number, by_key, child, channel)
-                self._stop_too(child)
-            for number, by_key in self._next(0):  # the key that ended the program is still on its way to us
-                self._note(number, by_key)
-            return code
-        finally:
-            self._phase = "after"
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number in self._early:  # it may not have had them
+            self._pass(number, False, child, channel)
+            self._note(number, _is_key(number))
+        while (code := child.poll()) is None:
+            for number, by_key in self._next(_PATIENCE):
+                self._pass(number, by_key, child, channel)
+            self._stop_too(child)
+        for number, by_key in self._next(0):  # the key that ended the program is still on its way to us
+            self._note(number, by_key)
+        self._phase = "after"
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        return code
 
     def _next(self, timeout: float) -> Iterator[tuple[int, bool]]:
         """Signals that have come, and whether they are a key's; at least one, when one comes in time."""
