@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import DataError
+from gitmlog.runs import events
 from gitmlog.runs.artifacts import Artifact
 from gitmlog.runs.history import Point
 from gitmlog.runs.journal import Event
@@ -74,11 +74,11 @@ def fold(journals: Iterable[list[Event]]) -> Folded:
     folded = Folded()
     files = list(journals)
     values: list[tuple[str, float, int | None, float]] = []
-    for events in files:
-        for event in events:
+    for lines in files:
+        for event in lines:
             try:
                 if event[0] == "metrics":
-                    values += [(key, float(value), step, float(time)) for key, value, step, time in event[1]]
+                    values += _values(folded, event[1])
                 else:
                     _HANDLERS[event[0]](folded, *event[1:])
             except (KeyError, TypeError, ValueError, AttributeError, DataError):
@@ -89,6 +89,20 @@ def fold(journals: Iterable[list[Event]]) -> Folded:
     return folded
 
 
+def _values(folded: Folded, rows: Any) -> list[tuple[str, float, int | None, float]]:
+    known: set[str] = set()  # a name is looked at once, for there may be a million values
+    found = []
+    for row in rows:
+        try:
+            key, value, step, time = row
+            if key not in known:
+                known.add(events.key(key))
+            found.append((key, float(value), events.step(step), float(time)))
+        except (TypeError, ValueError):  # one value is no reason to lose two thousand
+            folded.warnings.append(f"a value in the journal was not understood: {str(row)[:80]}")
+    return found
+
+
 def _add_values(folded: Folded, values: list[tuple[str, float, int | None, float]]) -> None:
     histories = folded.histories
     for key, value, step, time in values:
@@ -96,7 +110,7 @@ def _add_values(folded: Folded, values: list[tuple[str, float, int | None, float
         if history is None:
             history = histories[key] = []
         history.append(Point(_next_step(history) if step is None else step, time, value))
-    if values:
+    if values and events.is_moment(values[-1][3]):
         folded.last = max(folded.last, values[-1][3])
 
 
@@ -111,8 +125,8 @@ def facts_of(values: list[Point]) -> MetricFacts:
 
 
 def _param(folded: Folded, key: str, value: Any) -> None:
-    value = tuple(value) if isinstance(value, list) else value
-    known = folded.params.setdefault(key, value)
+    value = events.param(value)
+    known = folded.params.setdefault(events.key(key), value)
     if not same_value(known, value):
         folded.warnings.append(
             f"parameter {key} was logged as {known!r} and, by another process, as {value!r}: the first was kept"
@@ -129,25 +143,29 @@ def same_value(first: object, second: object) -> bool:
 
 
 def _tag(folded: Folded, key: str, value: str) -> None:
-    folded.tags[key] = str(value)
+    folded.tags[events.key(key)] = events.text(value)
 
 
 def _artifact(folded: Folded, path: str, oid: str, size: int, files: int | None, time: float) -> None:
     """The same bytes again are the same version."""
     before = [each for each in folded.artifacts if each.path == path]
+    count = None if files is None else events.whole(files)
+    found = Artifact(events.path(path), len(before) + 1, events.object_id(oid), events.whole(size), count)
+    folded.last = max(folded.last, events.moment(time))
     if not before or before[-1].blake3 != oid:
-        folded.artifacts.append(Artifact(path, len(before) + 1, ObjectId(oid), int(size), files))
-    folded.last = max(folded.last, time)
+        folded.artifacts.append(found)
 
 
 def _input(folded: Folded, path: str, facts: dict[str, Any], time: float) -> None:
-    folded.inputs[path] = data_facts(Reader(facts, f"input {path}"))
-    folded.last = max(folded.last, time)
+    last = max(folded.last, events.moment(time))
+    folded.inputs[events.path(path)] = data_facts(Reader(facts, f"input {path}"))
+    folded.last = last
 
 
 def _output(folded: Folded, path: str, facts: dict[str, Any], time: float) -> None:
-    put_output(folded, path, data_facts(Reader(facts, f"output {path}")))
-    folded.last = max(folded.last, time)
+    last = max(folded.last, events.moment(time))
+    put_output(folded, events.path(path), data_facts(Reader(facts, f"output {path}")))
+    folded.last = last
 
 
 def put_output(folded: Folded, path: str, facts: DataFacts) -> None:
@@ -160,31 +178,31 @@ def put_output(folded: Folded, path: str, facts: DataFacts) -> None:
 
 
 def _model(folded: Folded, name: str, path: str) -> None:
-    folded.models[name] = str(path)
+    folded.models[events.key(name)] = events.text(path)
 
 
 def _metafile(folded: Folded, path: str, text: str) -> None:
-    folded.metafiles[path] = str(text)
+    folded.metafiles[events.path(path)] = events.text(text)
 
 
 def _blob(folded: Folded, path: str, oid: str) -> None:
-    folded.blobs[path] = str(oid)
+    folded.blobs[events.path(path)] = events.git_id(oid)
 
 
 def _ignore(folded: Folded, path: str) -> None:
-    folded.ignored[path] = None
+    folded.ignored[events.path(path)] = None
 
 
 def _source(folded: Folded, path: str, stat: list[int]) -> None:
-    folded.sources[path] = [int(each) for each in stat]
+    folded.sources[events.text(path)] = [int(each) for each in stat]
 
 
 def _name(folded: Folded, name: str) -> None:
-    folded.name = folded.name or str(name)
+    folded.name = folded.name or events.key(name)
 
 
 def _expect(folded: Folded, path: str, stat: list[int]) -> None:
-    folded.expected.setdefault(path, [int(each) for each in stat])
+    folded.expected.setdefault(events.path(path), [int(each) for each in stat])
 
 
 def _warning(folded: Folded, text: str) -> None:
@@ -196,7 +214,8 @@ def _error(folded: Folded, text: str) -> None:
 
 
 def _end(folded: Folded, status: str, code: int | None, time: float, seconds: float) -> None:
-    folded.end = End(status, code, float(time), float(seconds))
+    known = None if code is None else events.whole(code, -1 << 63)
+    folded.end = End(events.text(status), known, events.moment(time), events.moment(seconds))
 
 
 _HANDLERS: dict[str, Callable[..., None]] = {

@@ -487,6 +487,63 @@ def test_odd_files(repo: Sandbox) -> None:
     assert repo.git("fsck", "--strict", "--no-dangling") == ""
 
 
+def test_inputs_with_names_that_no_record_can_hold(repo: Sandbox) -> None:
+    """Refused at the call: a record that no reader accepts would be a run that nobody sees."""
+    odd = ["a\nb", os.fsdecode(b"caf\xe9"), "back\\slash"]
+    for name in odd:
+        (repo.root / name).write_text("x")
+    repo.commit("odd names")
+    with gitmlog.start_run() as run:
+        for name in [*odd, "."]:
+            with pytest.raises(gitmlog.GitmlogError) as caught:
+                gitmlog.log_input(name)
+            assert caught.value.kind == "bad-name"
+    assert gitmlog.get_run(run.id).inputs == {}
+
+
+DAMAGED = r"""
+["metrics", [["good", 1.0, 0, 1.0], ["bad", 1.0, "x", 1.0], [7, 1.0, 0, 1.0], ["bad", null, 0, 1.0], ["good", 2.0, 1, 1e300]]]
+["metrics", 7]
+["metrics", [["cut", 1.0, 0,
+["param", "lr", null]
+["param", 7, 1]
+["param", "list", [[1], {}]]
+["tag", "a\nb", "x"]
+["tag", "a", 7]
+["artifact", "../x", "0000000000000000000000000000000000000000000000000000000000000000", 1, null, 1.0]
+["artifact", "x", "000000000000000000000000000000000000000000000000000000000000000G", 1, null, 1.0]
+["artifact", "x", "0000000000000000000000000000000000000000000000000000000000000000", -1, null, 1.0]
+["artifact", "x", "0000000000000000000000000000000000000000000000000000000000000000", 1, "x", 1.0]
+["input", "x", {"git": "x", "size": 1}, 1.0]
+["output", ".git/config", {"git": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", "size": 1}, 1.0]
+["output", "x", {"git": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", "size": 1}, 1e300]
+["metafile", "../x.gitmlog", ""]
+["blob", "x", "../../x"]
+["ignore", true]
+["source", 7, [1]]
+["expect", "/etc/passwd", []]
+["name", "\u001b[31m"]
+["end", "FINISHED", "x", 1.0, 1.0]
+["unknown"]
+[7]
+{}
+\0\0\0
+"""
+
+
+def test_damaged_lines_of_a_journal(repo: Sandbox) -> None:
+    """They are told, and cost themselves alone."""
+    assert repo.run(sys.executable, "-c", DIES).code == -9
+    (folder,) = (repo.root / ".git/gitmlog/runs").glob("*/")
+    (folder / "journal-1-abc.jsonl").write_text(DAMAGED)
+    assert "recorded run/" in repo.here("runs", "recover").out
+    run = gitmlog.get_run("killed")
+    assert (run.status, run.metrics) == ("KILLED", {"a": 1.0, "good": 2.0})
+    assert [point.value for point in run.history("good")] == [1.0, 2.0]
+    assert (run.params, run.tags, list(run.artifacts), set(run.outputs)) == ({}, {}, [], {"model.pt"})
+    assert sum("was not understood" in text for text in run.record.warnings) > 20
+
+
 def test_secret_files_are_no_code(repo: Sandbox) -> None:
     repo.write(".env", "PASSWORD=hunter2-very-secret\n")
     repo.write("keys/id_rsa", "hunter2-very-secret\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from gitmlog.core.errors import DataError, NotFoundError, RefusedError
-from gitmlog.core.paths import display, metafile_of, tracked_problem
+from gitmlog.core.paths import display, metafile_of, path_problem, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile, Type
 from gitmlog.metafile.text import format_metafile, parse_metafile
@@ -45,8 +45,13 @@ def input_data(ws: Workspace, path: str, tree: str, progress: Progress = SILENT)
 
     Raises:
         NotFoundError: kind `no-path`.
-        RefusedError: kind `not-kept`: neither git nor gitmlog keeps it, so nobody could ever have it again.
+        RefusedError: kind `bad-name`; kind `not-kept`: neither git nor gitmlog keeps it, so nobody could ever have it again.
     """
+    if problem := path_problem(path):
+        name = display(path)
+        raise RefusedError(
+            f"{name} cannot be an input: {problem}", kind="bad-name", hint="rename it; a folder is named as a whole"
+        )
     owner = ws.owner(path)
     if owner is not None:
         return _tracked_input(ws, owner, progress)

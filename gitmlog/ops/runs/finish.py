@@ -42,7 +42,7 @@ from gitmlog.runs.fold import Folded, fold, put_output, rows
 from gitmlog.runs.history import format_history
 from gitmlog.runs.journal import read_journals
 from gitmlog.runs.reader import MAX_BYTES, key_problem
-from gitmlog.runs.record import FOLDER, CodeFacts, RunRecord, Status, format_run
+from gitmlog.runs.record import FOLDER, CodeFacts, RunRecord, Status, format_run, parse_run
 from gitmlog.runs.tags import PREFIX, format_commit, format_tag, parse_tag
 from gitmlog.store.cache import Writer
 from gitmlog.store.ingest import copy_in
@@ -121,6 +121,7 @@ def _record(closing: _Closing) -> Recorded:
         records = list(_records(closing, writer))
         writer.commit()
     record = _fitting(_make_record(closing))
+    parse_run(format_run(record), record.tag)  # what no reader accepts is never written: it would be a run that nobody sees
     folded = closing.folded
     artifacts = Artifacts(tuple(folded.artifacts), tuple(folded.replaced), tuple(records))
     with git_errors(), synced_writes():
