@@ -42,13 +42,21 @@ def command(
 ) -> int:
     """Run a program in any language, and record it: code, data, parameters, environment, metrics, output, result.
 
-    The run is one commit and one tag, run/ID; neither branch, index nor working tree move. The program's output passes through
-    and is kept, its exit code is ours. Ctrl-C makes the run KILLED, and it is recorded all the same.
+    The run is one commit and one tag, run/ID; neither branch, index nor working tree move. Words after CMD are the program's.
 
     \b
-    Parameters   -p lr=0.1 reaches the program as {lr} in the command and as the environment variable GITMLOG_PARAM_LR
-    Metrics      lines `metric acc=0.93 step=3` on standard output; a file (--metrics); in Python gitmlog.log_metric, which
-                 needs no start_run here, and a start_run that is there joins this run
+    Parameters  -p lr=0.1 stands for {lr} in any word of the command, and is the
+                variable GITMLOG_PARAM_LR; {{lr}} is {lr} itself. Inside of
+                `sh -c '…'` take the variable: it needs no quoting
+    Metrics     lines `metric acc=0.93 step=3` on standard output; a file
+                (--metrics); in Python gitmlog.log_metric, with start_run or
+                without: both join this run
+    Output      passes through byte for byte, and is kept without secrets
+                (gitmlog runs log); where you have a terminal, it has one
+    Keys        act as without gitmlog: after Ctrl-C the run is KILLED, and
+                recorded; after Ctrl-Z, fg goes on with it. A signal that is
+                sent to gitmlog alone is passed on
+    Exit code   the program's, 128+N for signal N, whatever becomes of the run
 
     \b
     Examples:

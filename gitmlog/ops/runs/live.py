@@ -9,20 +9,22 @@ from contextlib import suppress
 from datetime import datetime
 from time import monotonic
 from time import time as now
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitmlog.core.errors import GitmlogError, UsageError
 from gitmlog.core.secrets import Scrubber
 from gitmlog.ops.runs.begin import ended_error
 from gitmlog.ops.runs.checks import check_key, whole
 from gitmlog.ops.runs.convert import flatten_params, metric_value
-from gitmlog.ops.runs.finish import Recorded, finish
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.ops.runs.output import LogFile
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.fold import Folded, fold, same_value
 from gitmlog.runs.journal import Journal, read_journals
 from gitmlog.runs.record import ParamValue, Status
+
+if TYPE_CHECKING:
+    from gitmlog.ops.runs.finish import Recorded
 
 FLUSH = 0.25
 """Seconds after which what was logged is in the journal: kill -9 loses no more."""
@@ -220,9 +222,13 @@ class LiveRun:
         threading.Thread(target=self._flush_forever, args=(self._stop,), name="gitmlog-flush", daemon=True).start()
 
     def _flush_forever(self, stop: threading.Event) -> None:
-        while not stop.wait(FLUSH):
+        if not stop.wait(FLUSH):
+            with suppress(Exception):  # what the end needs is there before the program changes or removes it
+                import gitmlog.ops.runs.finish  # noqa: F401
+        while not stop.is_set():
             with suppress(Exception):  # a thread of ours never speaks into the user's program
                 self.flush()
+            stop.wait(FLUSH)
 
     def _write_through(self) -> None:
         """A joined process may end without a word (os._exit, terminate): each value is written at once."""
@@ -275,6 +281,8 @@ class LiveRun:
             self.ended_as = status
             try:
                 self._say_end(status, code)
+                from gitmlog.ops.runs.finish import finish
+
                 self.recorded = finish(self.ws, self.folder)
             except Exception as error:  # noqa: BLE001 - after hours of training nothing of ours may be raised into the program
                 self.failure = error
