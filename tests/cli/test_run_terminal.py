@@ -204,6 +204,38 @@ def test_the_last_line_begins_a_line(repo: Sandbox, terminal: Open) -> None:
     assert re.fullmatch(rb"\r100%\r\nnote: recorded run/\S+: FINISHED in .*\r\n", seen), seen
 
 
+def test_a_program_that_takes_the_whole_screen(repo: Sandbox, terminal: Open) -> None:
+    """ncurses sets the keyboard by its output: each key at once, none shown; afterwards all is as before."""
+    text = """
+import curses, os, sys, termios
+def main(screen):
+    screen.addstr(2, 5, "press")
+    screen.refresh()
+    curses.noecho(); curses.cbreak()
+    open("pressed", "w").write(chr(screen.getch()))
+before = termios.tcgetattr(0)
+curses.wrapper(main)
+sys.stdout.flush()
+print("line", input("line: "))
+"""
+    window = terminal(*QUIET, *program(repo, text))
+    window.until("press")
+    window.press(b"q")
+    window.until("line: ")
+    assert (repo.root / "pressed").read_text() == "q"
+    wait_until(lambda: bool(termios.tcgetattr(window.fd)[3] & termios.ECHO))
+    window.press(b"abc\n")
+    window.until("abc\r\nline abc\r\n")
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    """There is nothing to be told by."""
+    end = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 # Keys
 
 COUNTS = """

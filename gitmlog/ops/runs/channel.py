@@ -12,6 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 _PIPE = 1 << 20
+_OUTPUT, _LOCAL, _SIGNS = 1, 3, 6
+_EXTPROC: int = getattr(termios, "EXTPROC", 0o200000)
+_TIOCPKT_IOCTL = 0x40
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
@@ -86,13 +89,34 @@ def _pair(target: int | None) -> tuple[int, int]:
 
 
 def _terminal_pair(target: int) -> tuple[int, int]:
+    """In packet mode (tty_ioctl(4)): a program that sets the keyboard by its output, as ncurses does, is noticed."""
     ours, theirs = os.openpty()
     with suppress(termios.error):
-        attributes = termios.tcgetattr(theirs)
-        attributes[1] &= ~termios.OPOST  # line ends are the real terminal's business
+        attributes = termios.tcgetattr(target)
+        attributes[_OUTPUT] &= ~termios.OPOST  # line ends are the real terminal's business
+        attributes[_LOCAL] |= _EXTPROC
         termios.tcsetattr(theirs, termios.TCSANOW, attributes)
+    fcntl.ioctl(ours, termios.TIOCPKT, struct.pack("i", 1))
     _copy_size(target, theirs)
     return ours, theirs
+
+
+def unpack(data: bytes, source: int, terminal: int | None) -> bytes:
+    """What was read from our side of a pseudo-terminal: the program's bytes; "" where it only changed how its terminal works."""
+    if data[0] & _TIOCPKT_IOCTL and terminal is not None:
+        with suppress(termios.error, OSError):
+            _pass_on_attributes(source, terminal)
+    return data[1:] if data[0] == 0 else b""
+
+
+def _pass_on_attributes(source: int, terminal: int) -> None:
+    wanted, now = termios.tcgetattr(source), termios.tcgetattr(terminal)
+    new = [wanted[0], *now[1:]]
+    new[_OUTPUT] = wanted[_OUTPUT] & ~termios.OPOST | now[_OUTPUT] & termios.OPOST
+    new[_LOCAL] = wanted[_LOCAL] & ~_EXTPROC | now[_LOCAL] & _EXTPROC
+    new[_SIGNS] = wanted[_SIGNS]
+    if new != now:
+        termios.tcsetattr(terminal, termios.TCSANOW, new)
 
 
 def _copy_size(source: int, target: int) -> bool:

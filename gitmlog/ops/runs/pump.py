@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from gitmlog.ops.runs.channel import Channel
+from gitmlog.ops.runs.channel import Channel, unpack
 from gitmlog.ops.runs.keeper import Keeper
 
 _CHUNK = 1 << 20
@@ -34,6 +34,7 @@ class Pump(threading.Thread):
         self.in_line = False
         self.left_behind = False
         self._source = source
+        self._is_terminal = os.isatty(source)
         self._target = target
         self._keep = keep
         self._on_line = on_line
@@ -47,9 +48,12 @@ class Pump(threading.Thread):
     def run(self) -> None:
         """Until the last process that has the other end closed it, or 2 s after the program ended."""
         while self._ready() and (data := self._read()):
-            self._pass(data)
-            self._keep(data)
-            self._lines(data)
+            if self._is_terminal:
+                data = unpack(data, self._source, self._target)
+            if data:
+                self._pass(data)
+                self._keep(data)
+                self._lines(data)
         self._lines(b"\n")
         for fd in (self._source, self._woken):
             os.close(fd)
