@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from gitmlog.core.secrets import Scrubber
+from gitmlog.ops.runs.keeper import Keeper
+from gitmlog.ops.runs.output import LogFile
 from gitmlog.runs.record import RunRecord
 from gitmlog.runs.tags import parse_tag
 from tests.conftest import Sandbox
@@ -177,6 +182,46 @@ def test_long_output_keeps_both_ends(repo: Sandbox) -> None:
     assert "[gitmlog: " in log
     assert len(log) < 300_000
     assert record(repo).metrics["acc"].last == 0.5
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_output_faster_than_it_can_be_kept(tmp_path: Path, secret: bool) -> None:
+    """The middle is left out before it is looked at, at ends of lines; a private key is not torn."""
+    gate = threading.Event()
+
+    class Slow(LogFile):
+        def write(self, text: str, source: int = 0) -> None:
+            gate.wait(20)
+            super().write(text, source)
+
+    limit = 1 << 20
+    log = Slow(tmp_path / "log.txt", Scrubber().stream(), limit)
+    keeper = Keeper(log, limit)
+    take = keeper.taker()
+    lines = [b"%07d %s\n" % (number, b"x" * 90) for number in range(60_000)]
+    if secret:
+        key = [b"-----BEGIN PRIVATE KEY-----\n", *[b"A" * 64 + b"\n"] * 40_000, b"-----END PRIVATE KEY-----\n"]
+        lines[20_000:20_000] = key
+    data = b"".join(lines)
+    feeding = threading.Thread(target=lambda: [take(data[at : at + 65_000]) for at in range(0, len(data), 65_000)])
+    feeding.start()
+    feeding.join(0.5 if secret else 20)
+    assert feeding.is_alive() == secret
+    gate.set()
+    feeding.join(20)
+    keeper.finish()
+    log.close()
+    kept = (tmp_path / "log.txt").read_bytes()
+    assert len(kept) < limit * 1.2
+    assert kept.startswith(lines[0] + lines[1])
+    assert kept.endswith(lines[-2] + lines[-1])
+    assert kept.count(b"[gitmlog: ") == 1
+    assert b"A" * 30 not in kept
+    if not secret:
+        whole = [line for line in kept.splitlines(keepends=True) if line[:1] != b"["]
+        assert set(whole) <= set(lines)
+        missing = int(re.search(rb"gitmlog: (\d+) bytes", kept)[1])  # type: ignore[index]
+        assert 0 <= len(data) - missing - sum(map(len, whole)) < 1000
 
 
 def test_standard_input_is_the_programs(repo: Sandbox) -> None:
