@@ -13,8 +13,6 @@ from gitmlog.cli.options import pass_app
 from gitmlog.cli.output import App, echo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gitmlog.ops.runs.launch import Launched
 
 _SWITCH = 0.0005
@@ -81,9 +79,10 @@ def command(
         tags=_pairs("-t", tags),
         folder=Path(app.base),
     )
-    done = launch(app.workspace, how, os.environ, Streams(out, err), _teller(app))
+    tell = _Teller(quiet=app.quiet)
+    done = launch(app.workspace, how, os.environ, Streams(out, err), tell)
     with suppress(OSError):  # the terminal may be gone; the run is recorded
-        _report(app, done)
+        _report(app, done, tell)
     if done.interrupted:
         app.close()
         _die_of_ctrl_c()
@@ -97,16 +96,21 @@ def _occupy_standard_descriptors() -> None:
     os.close(fd)
 
 
-def _teller(app: App) -> Callable[[str], None]:
-    def tell(text: str) -> None:
-        if not app.quiet:
+class _Teller:
+    """Warnings of the run, on stderr; when quiet, they are only remembered."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self.last = ""
+
+    def __call__(self, text: str) -> None:
+        self.last = text
+        if not self._quiet:
             with suppress(OSError):
                 echo(f"gitmlog: {text}", err=True)
 
-    return tell
 
-
-def _report(app: App, done: Launched) -> None:
+def _report(app: App, done: Launched, tell: _Teller) -> None:
     """The last line names the run; on a terminal it begins a line of its own."""
     live = done.live
     if done.in_line and not app.quiet and sys.stderr is not None and sys.stderr.isatty():
@@ -116,9 +120,8 @@ def _report(app: App, done: Launched) -> None:
 
         record = live.recorded.record
         app.note(f"recorded {record.tag}: {record.status} in {duration(record.seconds)}")
-    elif live.failure is not None:
-        echo(f"error: run {live.id} is not recorded: {getattr(live.failure, 'message', live.failure)}", err=True)
-        echo("hint: nothing of it is lost: mend that, then `gitmlog runs recover`", err=True)
+    elif app.quiet:
+        echo(f"error: {tell.last}", err=True)
 
 
 def _die_of_ctrl_c() -> None:
