@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitmlog.api.log import log_text as log_text
     from gitmlog.api.log import set_tag as set_tag
     from gitmlog.api.log import set_tags as set_tags
+    from gitmlog.api.process import USER_CONFIG as USER_CONFIG
     from gitmlog.api.recorded import Run as Run
     from gitmlog.api.recorded import Runs as Runs
     from gitmlog.api.recorded import get_run as get_run

@@ -1,8 +1,8 @@
 """The public Python API: all that may be relied on between versions. `import gitmlog` re-exports it.
 
-Nothing here prints. The user's own configuration is `~/.config/gitmlog/config.toml` unless another file (or None, for none) is
-given; `XDG_CONFIG_HOME` is for the command line. The environment is read and written by `gitmlog.api.process` alone: a run is
-handed to child processes by the variable `GITMLOG_RUN`, and says which of the others it was run with.
+Nothing here prints. The user's own configuration is that of the command line (`~/.config/gitmlog/config.toml`, below
+`XDG_CONFIG_HOME` where that is set) unless another file, or None for none, is given. The environment is read and written by
+`gitmlog.api.process` alone: a run is handed to child processes by `GITMLOG_RUN`, and says which others it was run with.
 Everything that goes wrong is a `GitmlogError` with `message`, `hint` and a stable `kind` (`gitmlog help errors`).
 """
 
@@ -16,6 +16,7 @@ EXPORTS = {
     "GitmlogError": "gitmlog.core.errors",
     **dict.fromkeys(("Repo", "get", "open"), "gitmlog.api.repo"),
     "ActiveRun": "gitmlog.api.active",
+    "USER_CONFIG": "gitmlog.api.process",
     **dict.fromkeys(("active_run", "end_run", "last_run", "start_run"), "gitmlog.api.runs"),
     **dict.fromkeys(
         (

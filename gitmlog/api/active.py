@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from gitmlog.api.process import AnyPath
 from gitmlog.api.recorded import Run, get_run
-from gitmlog.api.repo import AnyPath
 from gitmlog.api.stack import end, status_of
 from gitmlog.core.errors import UsageError
 from gitmlog.ops.runs.checks import check_key, existing_file

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitmlog.api import stack
 from gitmlog.api.active import ActiveRun
-from gitmlog.api.repo import AnyPath
+from gitmlog.api.process import AnyPath
 from gitmlog.api.runs import active_run
 from gitmlog.api.stack import RUNS
 from gitmlog.core.errors import UsageError

@@ -11,8 +11,23 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+AnyPath = str | os.PathLike[str]
+
+USER_CONFIG = Path("~/.config/gitmlog/config.toml")
+"""The user's own configuration file, unless a call names another; below XDG_CONFIG_HOME, where that is set, not ~/.config."""
+
 VARIABLE = "GITMLOG_RUN"
 """Names the folder of the run that a process shall log into."""
+
+
+def config_file(path: AnyPath | None) -> Path | None:
+    """The user's own configuration file as a call names it: None is none; that of the command line where it is USER_CONFIG."""
+    if path is None:
+        return None
+    home = os.environ.get("XDG_CONFIG_HOME")
+    if path is USER_CONFIG and home:
+        return Path(home) / "gitmlog" / "config.toml"
+    return Path(path).expanduser()
 
 
 def variables() -> Mapping[str, str]:

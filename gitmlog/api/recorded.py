@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gitmlog.api.repo import USER_CONFIG, AnyPath, _expand
+from gitmlog.api.process import USER_CONFIG, AnyPath, config_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run. What it says was read when it was found; artifacts and histories are read when they are asked for.
-
-    Attributes:
-        record: all facts, typed (`gitmlog help run`).
-        is_archived: whether its tag was moved out of `git tag`'s sight.
-    """
+    """A run. What it says was read when it was found; artifacts and histories are read when they are asked for."""
 
     def __init__(self, root: Path, user_config: Path | None, found: Found) -> None:
         self._root = root
@@ -62,10 +57,12 @@ class Run:
 
     @property
     def record(self) -> RunRecord:
+        """All facts, typed (`gitmlog help run`)."""
         return self._found.record
 
     @property
     def is_archived(self) -> bool:
+        """Whether its tag was moved out of `git tag`'s sight."""
         return self._found.archived
 
     @property
@@ -208,7 +205,7 @@ def get_run(id: str, *, repo: AnyPath | None = None, user_config: AnyPath | None
     from gitmlog.ops.runs.find import find
 
     with _open(repo, user_config) as ws:
-        return Run(ws.root, _expand(user_config), find(ws, id))
+        return Run(ws.root, config_file(user_config), find(ws, id))
 
 
 def search_runs(
@@ -235,14 +232,14 @@ def search_runs(
 
     with _open(repo, user_config) as ws:
         found = search(ws, where, order_by, limit)
-        return Runs([Run(ws.root, _expand(user_config), each) for each in found.runs], found.notes)
+        return Runs([Run(ws.root, config_file(user_config), each) for each in found.runs], found.notes)
 
 
 @contextmanager
 def _open(repo: AnyPath | None, user_config: AnyPath | None) -> Iterator[Workspace]:
     from gitmlog.repo.workspace import Workspace
 
-    ws = Workspace.open(Path.cwd() if repo is None else Path(repo), _expand(user_config))
+    ws = Workspace.open(Path.cwd() if repo is None else Path(repo), config_file(user_config))
     try:
         yield ws
     finally:

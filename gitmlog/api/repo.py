@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from gitmlog.api.process import USER_CONFIG, AnyPath, config_file
 from gitmlog.core.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from gitmlog.ops.verify import VerifyReport
     from gitmlog.repo.workspace import Workspace
 
-AnyPath = str | os.PathLike[str]
-
-USER_CONFIG = Path("~/.config/gitmlog/config.toml")
-"""The user's own configuration file, unless a call names another."""
-
 
 class Repo:
     """A git repository that gitmlog works in.
@@ -37,7 +33,7 @@ class Repo:
 
     def __init__(self, root: Path, *, user_config: AnyPath | None = USER_CONFIG, progress: Progress = SILENT) -> None:
         self._root = root
-        self._user_config = _expand(user_config)
+        self._user_config = config_file(user_config)
         self._progress = progress
 
     @classmethod
@@ -55,7 +51,7 @@ class Repo:
         """
         from gitmlog.repo.workspace import Workspace
 
-        root = Workspace.open(Path(path), _expand(user_config)).root
+        root = Workspace.open(Path(path), config_file(user_config)).root
         return cls(root, user_config=user_config, progress=progress)
 
     @classmethod
@@ -300,10 +296,10 @@ def open(
         RemoteError, RefusedError (`remote-changed`), UsageError (`is-directory`, `bad-url`).
     """
     if repo is None:
-        return _open_here(Path(os.path.abspath(path)), rev, _expand(user_config), progress)
+        return _open_here(Path(os.path.abspath(path)), rev, config_file(user_config), progress)
     from gitmlog.ops.get import foreign
 
-    with foreign(os.fspath(repo), rev, Path.cwd(), _expand(user_config), progress=progress) as other:
+    with foreign(os.fspath(repo), rev, Path.cwd(), config_file(user_config), progress=progress) as other:
         source = other.source(os.fspath(path))
         if source.plain is not None:
             return io.BytesIO(source.plain)
@@ -369,13 +365,9 @@ def get(
         revision=rev,
         out=out,
         force=force,
-        user_config=_expand(user_config),
+        user_config=config_file(user_config),
         progress=progress,
     ).path
-
-
-def _expand(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path).expanduser()
 
 
 def _texts(paths: tuple[AnyPath, ...]) -> list[str]:

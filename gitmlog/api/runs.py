@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from gitmlog.api import process, stack
 from gitmlog.api.active import ActiveRun
+from gitmlog.api.process import USER_CONFIG, AnyPath, config_file
 from gitmlog.api.recorded import Run, get_run
-from gitmlog.api.repo import USER_CONFIG, AnyPath, _expand
 from gitmlog.api.stack import RUNS
 from gitmlog.core.errors import GitmlogError, UsageError
 from gitmlog.ops.runs.checks import check_key
@@ -61,7 +61,7 @@ def start_run(  # noqa: PLR0913 - the names are the interface
     from gitmlog.ops.runs.open import OpenOptions
 
     stack.hook()
-    joined = _joined_before() if RUNS else _joined_run(_expand(user_config))
+    joined = _joined_before() if RUNS else _joined_run(config_file(user_config))
     if joined is None and RUNS and not nested:
         hint = "end_run() ends it; start_run(nested=True) starts one inside"
         raise UsageError(f"run {RUNS[-1].id} is active in this process", kind="run-active", hint=hint)
@@ -73,7 +73,7 @@ def start_run(  # noqa: PLR0913 - the names are the interface
             resume=resume,
             command=tuple(process.command()),
         )
-        run = _open(options, repo, _expand(user_config))
+        run = _open(options, repo, config_file(user_config))
     else:
         run = joined
         _describe(run, name, outputs)
@@ -154,7 +154,7 @@ def active_run() -> ActiveRun | None:
     """The run that logging goes to now, or None. In a child process of a run: that one."""
     if RUNS:
         return RUNS[-1]
-    run = _joined_run(USER_CONFIG.expanduser())
+    run = _joined_run(config_file(USER_CONFIG))
     if run is not None:
         run.joined_by_itself = True
     return run

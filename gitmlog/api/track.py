@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
-from gitmlog.api.repo import AnyPath
+from gitmlog.api.process import AnyPath
 from gitmlog.api.runs import active_run, start_run
 from gitmlog.core.errors import UsageError
 

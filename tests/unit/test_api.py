@@ -154,12 +154,17 @@ def test_the_user_configuration_is_a_parameter(box: Sandbox, hermetic: Path, mon
         (folder / "gitmlog/config.toml").write_text(f'[remote.{folder.name.strip(".")}]\nurl = "s3://a"\n')
     monkeypatch.setenv("XDG_CONFIG_HOME", str(hermetic / "xdg"))
     names = [[r.name for r in gitmlog.Repo.open(box.root, user_config=file).remotes] for file in (api.USER_CONFIG, None)]
-    assert names == [["config", "origin"], ["origin"]]
+    assert names == [["origin", "xdg"], ["origin"]]
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert [r.name for r in gitmlog.Repo.open(box.root).remotes] == ["config", "origin"]
 
 
 def test_everything_public_says_what_it_is() -> None:
-    public = [api.Repo, api.open, api.get, *(member for name, member in vars(api.Repo).items() if not name.startswith("_"))]
-    for member in public:
+    classes = [gitmlog.Repo, gitmlog.Run, gitmlog.ActiveRun, gitmlog.Runs]
+    members = [member for each in classes[:2] for name, member in vars(each).items() if not name.startswith("_")]
+    functions = [found for name in gitmlog.__all__ if inspect.isfunction(found := getattr(gitmlog, name))]
+    assert len(functions) > 20
+    for member in [*classes, *members, *functions]:
         real = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
         assert inspect.getdoc(real), real
         if inspect.isfunction(real):

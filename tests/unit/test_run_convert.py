@@ -322,6 +322,15 @@ def test_tables_that_cannot_be(table: Any, columns: Any) -> None:
     refused("bad-value", table_bytes, table, "t.csv", columns=columns)
 
 
+def test_parquet() -> None:
+    import io
+
+    import pandas as pd
+
+    frame = pd.read_parquet(io.BytesIO(table_bytes({"a": [1, 2], "b": ["x", "y"]}, "t.parquet")))
+    assert frame.to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+
+
 def test_parquet_without_its_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(GitmlogError) as caught:

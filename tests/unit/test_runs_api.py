@@ -623,6 +623,19 @@ def test_what_is_not_wanted_is_not_recorded(repo: Sandbox) -> None:
     assert [os.path.basename(name) for name in names] in (["run.toml"], ["environment.toml", "run.toml"])
 
 
+def test_the_users_own_configuration_is_that_of_the_command_line(
+    repo: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    repo.ok("config", "--user", "runs.without", "command")
+    with gitmlog.start_run() as run:
+        pass
+    with gitmlog.start_run(user_config=None) as other:
+        pass
+    assert run.record.command == ()
+    assert other.record.command != ()
+
+
 def test_objects_of_every_kind_become_artifacts(repo: Sandbox) -> None:
     import numpy as np
     from matplotlib.figure import Figure

@@ -149,6 +149,6 @@ def _parquet(table: Table) -> bytes:
         frame = pandas.DataFrame(table.rows, columns=list(table.columns))
         frame.to_parquet(target, index=False)
     except ImportError as error:
-        hint = "python -m pip install 'gitmlog[pandas]' pyarrow; or log the table as .csv"
+        hint = "python -m pip install 'gitmlog[pandas]'; or log the table as .csv"
         raise GitmlogError("writing .parquet needs pandas and pyarrow", kind="missing-extra", hint=hint) from error
     return target.getvalue()
