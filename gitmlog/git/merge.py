@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,8 +54,11 @@ class Merged:
     old_tree: str
 
 
-def merge_in_memory(repo: GitRepo, head: str, commit: str, name: str) -> Merged:
+def merge_in_memory(repo: GitRepo, head: str, commit: str, name: str, results: Collection[str] = ()) -> Merged:
     """Bring `commit` into `head` ("": an unborn branch) without touching anything. `name` is what hints call it.
+
+    Where both sides changed one of `results`, paths that are written and not edited, that of `commit` is taken; of a .gitignore
+    the lines of both.
 
     Raises:
         RefusedError: kind `merge-conflict`.
@@ -69,6 +72,7 @@ def merge_in_memory(repo: GitRepo, head: str, commit: str, name: str) -> Merged:
     if repo.handle.descendant_of(commit, head):
         return Merged("fast-forward", tree, old)
     index = _merged_index(repo, head, commit, name)
+    _settle(repo, index, results)
     if index.conflicts is not None:
         raise _conflict(index, name)
     return Merged("merge", str(index.write_tree(repo.handle)), old)
@@ -82,6 +86,24 @@ def _merged_index(repo: GitRepo, head: str, commit: str, name: str) -> pygit2.In
         return repo.handle.merge_commits(head, commit)
     except (KeyError, pygit2.GitError) as error:
         raise GitError(f"the run cannot be merged in memory: {error}", hint=f"git merge {name}") from error
+
+
+def _settle(repo: GitRepo, index: pygit2.Index, results: Collection[str]) -> None:
+    import pygit2
+
+    for _, ours, theirs in list(index.conflicts or ()):
+        path = next(entry.path for entry in (ours, theirs) if entry is not None)
+        if path in results:
+            taken = theirs
+        elif path.rpartition("/")[2] == ".gitignore" and ours is not None and theirs is not None:
+            lines = dict.fromkeys(line for entry in (ours, theirs) for line in repo.blob(entry.id).splitlines())
+            blob = repo.handle.create_blob(b"".join(line + b"\n" for line in lines))
+            taken = pygit2.IndexEntry(path, blob, ours.mode)
+        else:
+            continue
+        del index.conflicts[path]
+        if taken is not None:
+            index.add(taken)
 
 
 def _conflict(index: pygit2.Index, name: str) -> RefusedError:

@@ -89,13 +89,16 @@ class _Found:
         self.notes.append(f"{display(path)} {why}")
 
 
-def take_snapshot(repo: GitRepo, limit: int, leave_out: Callable[[str], str | None]) -> Snapshot:
+def take_snapshot(
+    repo: GitRepo, limit: int, leave_out: Callable[[str], str | None], is_result: Callable[[str], bool] = lambda _: False
+) -> Snapshot:
     """Write the working tree's files as git objects; those objects are durable when this returns.
 
     Args:
         repo: the repository.
         limit: bytes that one file may have.
         leave_out: of an untracked path: None to take it in, else why it is left out: "" when that is worth no word.
+        is_result: whether a path that git tracks holds what a run wrote, which is in its commit: then it is as in HEAD.
 
     Raises:
         RefusedError: kind `untracked-large`: a file is larger, or there are more than 10,000 untracked files.
@@ -104,7 +107,7 @@ def take_snapshot(repo: GitRepo, limit: int, leave_out: Callable[[str], str | No
     with git_errors():
         for _ in range(_TRIES):
             head = _head(repo)
-            found = _look(repo, leave_out)
+            found = _look(repo, leave_out, is_result)
             _check(found.files, limit)
             with quick_writes(repo) if len(found.files) > _FEW else synced_writes():
                 for file in found.files:
@@ -123,14 +126,14 @@ def _head(repo: GitRepo) -> str:
     return "" if repo.is_unborn else str(repo.handle.head.peel(pygit2.Commit).id)
 
 
-def _look(repo: GitRepo, leave_out: Callable[[str], str | None]) -> _Found:
+def _look(repo: GitRepo, leave_out: Callable[[str], str | None], is_result: Callable[[str], bool]) -> _Found:
     """What is not as in HEAD; the files are not read yet."""
     from pygit2.enums import FileStatus
 
     found = _Found()
     for path, flags in repo.handle.status(untracked_files="all", ignored=False).items():
         untracked = bool(flags & FileStatus.WT_NEW)
-        if not flags & ~FileStatus.IGNORED:
+        if not flags & ~FileStatus.IGNORED or (flags == FileStatus.WT_MODIFIED and is_result(path)):
             continue
         why = leave_out(path) if untracked else None
         if why:

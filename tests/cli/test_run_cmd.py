@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import gitmlog
 from gitmlog.core.secrets import Scrubber
 from gitmlog.ops.runs.keeper import Keeper
 from gitmlog.ops.runs.output import LogFile
@@ -68,6 +69,26 @@ def python(text: str) -> tuple[str, ...]:
 
 
 # Output
+
+
+def test_metrics_that_git_tracks_are_a_result_and_no_code(sandbox: Sandbox) -> None:
+    sandbox.write("train.sh", 'echo "{\\"acc\\": $1}" > metrics.json\n')
+    sandbox.write("metrics.json", '{"acc": 0}\n')
+    sandbox.commit("code, and the metrics of before")
+    for value in ("0.9", "0.5"):
+        sandbox.ok("run", "-n", value, "--metrics", "metrics.json", "--", "sh", "train.sh", value)
+    first, second = (gitmlog.get_run(name, repo=sandbox.root) for name in ("0.9", "0.5"))
+    assert first.record.code.tree == second.record.code.tree
+    assert second.record.code.changed == 0
+    assert sandbox.git("show", f"{first.tag}:metrics.json") == '{"acc": 0.9}\n'
+    assert set(first.outputs) == {"metrics.json"}
+    sandbox.ok("runs", "accept", "best:metrics.acc")
+    assert (sandbox.root / "metrics.json").read_text() == '{"acc": 0.9}\n'
+    sandbox.ok("runs", "accept", "0.5")
+    assert (sandbox.root / "metrics.json").read_text() == '{"acc": 0.5}\n'
+    sandbox.write("metrics.json", "mine")
+    sandbox.git("reset", "-q", "HEAD~1")
+    sandbox.fails("runs", "accept", "0.5", code=6, kind="would-overwrite")
 
 
 def test_output_passes_through_byte_for_byte(repo: Sandbox) -> None:

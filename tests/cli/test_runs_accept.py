@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import gitmlog
 from tests.conftest import Sandbox
 from tests.runs import FIRST, Made, make_run
 
@@ -319,3 +320,22 @@ def test_no_checkout(base: Sandbox) -> None:
 
 def test_no_such_run(base: Sandbox) -> None:
     base.fails("runs", "accept", OTHER, code=3, kind="no-run")
+
+
+def test_two_runs_from_one_commit_can_be_accepted_one_after_the_other(sandbox: Sandbox) -> None:
+    """Both wrote the model, each a file of its own too; nobody edits a metafile, so the run that is accepted last has it."""
+    sandbox.write("train.py", "code")
+    sandbox.commit("start")
+    for name in ("one", "two"):
+        outputs = [sandbox.root / "model.pt", sandbox.root / f"{name}.txt"]
+        with gitmlog.start_run(name, outputs=outputs, repo=sandbox.root):
+            sandbox.write("model.pt", f"weights {name}")
+            sandbox.write(f"{name}.txt", name)
+    sandbox.ok("runs", "accept", "one")
+    assert (sandbox.root / "model.pt").read_text() == "weights one"
+    sandbox.ok("runs", "accept", "two")
+    assert (sandbox.root / "model.pt").read_text() == "weights two"
+    assert set((sandbox.root / ".gitignore").read_text().split()) == {"/model.pt", "/one.txt", "/two.txt"}
+    assert sandbox.git("status", "--porcelain") == ""
+    assert "3 paths as tracked" in sandbox.ok("status")
+    assert len(sandbox.git("log", "-1", "--format=%P").split()) == 2

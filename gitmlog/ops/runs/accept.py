@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import GitmlogError, MissingDataError, RefusedError
-from gitmlog.core.paths import METAFILE_SUFFIX, component_problem, display
+from gitmlog.core.paths import METAFILE_SUFFIX, component_problem, display, metafile_of
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.merge import (
     SUBMODULE,
@@ -31,6 +31,7 @@ from gitmlog.git.staging import stage_entries
 from gitmlog.git.worktree import remove_empty_above, remove_file, write_file
 from gitmlog.ops.checkout import checkout
 from gitmlog.ops.runs.find import Found, find
+from gitmlog.ops.runs.products import Products
 from gitmlog.repo.workspace import Workspace
 
 
@@ -101,7 +102,8 @@ def _accept(ws: Workspace, found: Found, progress: Progress) -> Accepted:
     check_idle(repo)
     repo.__dict__.pop("index", None)
     ref, head = head_ref(repo)
-    merged = merge_in_memory(repo, head, commit, found.ref.removeprefix("refs/tags/"))
+    results = {name for path in found.record.outputs for name in (path, metafile_of(path))}
+    merged = merge_in_memory(repo, head, commit, found.ref.removeprefix("refs/tags/"), results)
     done = Accepted(found.record.id, merged.how, ref.removeprefix("refs/heads/"), head or commit, head)
     if merged.how == "already":
         return done
@@ -115,7 +117,7 @@ def _accept(ws: Workspace, found: Found, progress: Progress) -> Accepted:
 
 
 def _plan(ws: Workspace, changes: Sequence[Change]) -> _Plan:
-    plan = _Plan()
+    plan, known = _Plan(), Products.load(ws.home)
     for change in changes:
         _check_name(change)
         if change.new is not None and change.path.endswith(METAFILE_SUFFIX):
@@ -126,7 +128,7 @@ def _plan(ws: Workspace, changes: Sequence[Change]) -> _Plan:
         if SUBMODULE in (mode.mode for mode in (change.old, change.new) if mode is not None):
             plan.notes.append(f"submodule {display(change.path)}: only the index was moved (`git submodule update`)")
         if file.old != file.new:
-            _plan_file(ws, file, plan)
+            _plan_file(ws, file, plan, known)
     gone = {change.path for change in changes if change.new is None or change.new.mode == SUBMODULE}
     for change in plan.write:
         plan.unsaved += _in_the_way(ws, change.path, gone)
@@ -155,12 +157,13 @@ def _index_allows(ws: Workspace, change: Change, plan: _Plan) -> bool:
     return True
 
 
-def _plan_file(ws: Workspace, change: Change, plan: _Plan) -> None:
-    """Where there is no file, though HEAD has one, there is nothing to lose."""
+def _plan_file(ws: Workspace, change: Change, plan: _Plan, known: Products) -> None:
+    """Where there is no file, though HEAD has one, there is nothing to lose; nor where a run's commit has what lies there."""
     if is_as(ws.git, change.path, change.new):
         plan.gone += [change.path] if change.new is None else []
         return
-    if not is_as(ws.git, change.path, change.old) and not is_as(ws.git, change.path, None):
+    saved = known.is_kept(ws.root, change.path)
+    if not saved and not is_as(ws.git, change.path, change.old) and not is_as(ws.git, change.path, None):
         plan.unsaved.append(change.path)
     elif change.new is None:
         plan.remove.append(change)

@@ -159,7 +159,7 @@ def _snapshot(ws: Workspace, outputs: list[str]) -> Snapshot:
             return "by its name it holds secrets (git add it, if it does not)"
         return "" if known.is_product(ws.root, path) else None
 
-    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), leave_out)
+    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), leave_out, lambda path: known.is_kept(ws.root, path))
 
 
 def _head_only(ws: Workspace) -> Snapshot:

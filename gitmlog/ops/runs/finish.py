@@ -95,18 +95,28 @@ def finish(ws: Workspace, folder: RunFolder, *, recovered: bool = False, progres
             recorded = _recorded(ws, folder.id, done)
         else:
             recorded = _record(_Closing(ws, folder, folder.read_start(), folded, recovered, progress))
-        _tidy(ws, folder, recorded.record.outputs, folded.sources)
+        _tidy(ws, folder, recorded.record, folded.sources)
     return recorded
 
 
-def _tidy(ws: Workspace, folder: RunFolder, outputs: Iterable[str], sources: dict[str, list[int]]) -> None:
+def _tidy(ws: Workspace, folder: RunFolder, record: RunRecord, sources: dict[str, list[int]]) -> None:
     """The run is recorded, whatever becomes of this: what fails here is done by the next `runs recover`."""
     with suppress(GitmlogError, OSError):
-        remember(ws.home, outputs, sources)
+        remember(ws.home, record.outputs, sources, _kept(ws, record))
         free_ref(ws.git, folder.live_ref)
         with git_errors():
             delete_ref(ws.git, folder.live_ref)
         folder.remove()
+
+
+def _kept(ws: Workspace, record: RunRecord) -> dict[str, list[int]]:
+    """The outputs that git tracks, where they are still what the commit took in, with their stat."""
+    found = {}
+    for path, facts in record.outputs.items():
+        stat = stat_of(ws.root / path)
+        if facts.git and stat and ws.git.blob_id((ws.root / path).read_bytes()) == facts.git:
+            found[path] = stat
+    return found
 
 
 def _recorded(ws: Workspace, run_id: str, oid: str) -> Recorded:

@@ -128,10 +128,19 @@ def _environment(how: Launch, variables: Mapping[str, str]) -> dict[str, str]:
     return kept | param_variables(how.params)
 
 
+def _outputs(ws: Workspace, how: Launch) -> tuple[str, ...]:
+    """The declared ones; and the file of metrics, where git keeps it, as it keeps code: it is a result all the same."""
+    if how.metrics is None or not ws.git.is_tracked(ws.relative(how.metrics, how.folder)):
+        return how.outputs
+    return (*how.outputs, how.metrics)
+
+
 def _options(ws: Workspace, how: Launch, words: tuple[str, ...], variables: Mapping[str, str]) -> OpenOptions:
     outer = RunFolder(Path(variables.get(VARIABLE) or "-"))
     nested = is_run_id(outer.id) and outer.path.parent == runs_folder(ws.home) and outer.is_started
-    return OpenOptions(how.name, how.outputs, parent=outer.id if nested else "", command=words, folder=how.folder, capture=False)
+    return OpenOptions(
+        how.name, _outputs(ws, how), parent=outer.id if nested else "", command=words, folder=how.folder, capture=False
+    )
 
 
 def _begin(live: LiveRun, how: Launch) -> None:

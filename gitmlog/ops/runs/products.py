@@ -1,4 +1,4 @@
-"""Which untracked files runs have written: they are no code, and so in no snapshot (spec: run.md, The snapshot)."""
+"""Which files runs have written: they are no code, and so in no snapshot (spec: run.md, The snapshot)."""
 
 from __future__ import annotations
 
@@ -16,28 +16,40 @@ Stat = list[int]
 
 
 class Products:
-    """The outputs, by path, and the artifacts, by path and the stat they had when they were logged."""
+    """What runs of this clone have written.
 
-    def __init__(self, outputs: set[str], artifacts: dict[str, Stat]) -> None:
-        self.outputs = outputs
-        self.artifacts = artifacts
+    Attributes:
+        outputs: paths.
+        artifacts: untracked files that were logged, with the stat they had.
+        kept: outputs that git itself tracks, with the stat they had when a run's commit took them in.
+    """
+
+    def __init__(
+        self, outputs: set[str] | None = None, artifacts: dict[str, Stat] | None = None, kept: dict[str, Stat] | None = None
+    ) -> None:
+        self.outputs = outputs or set()
+        self.artifacts = artifacts or {}
+        self.kept = kept or {}
 
     @classmethod
     def load(cls, home: Path) -> Products:
         """What this clone knows."""
         try:
             found = json.loads((runs_folder(home) / "products.json").read_bytes())
-            return cls(
-                {str(path) for path in found["outputs"]}, {str(path): list(stat) for path, stat in found["artifacts"].items()}
-            )
+            stats = [{str(path): list(stat) for path, stat in found.get(key, {}).items()} for key in ("artifacts", "kept")]
+            return cls({str(path) for path in found["outputs"]}, *stats)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return cls(set(), {})
+            return cls()
 
     def is_product(self, root: Path, path: str) -> bool:
         """Whether the file at `path` below `root` was written by a run, and no one else since."""
         if path in self.outputs or any(path.startswith(f"{output}/") for output in self.outputs):
             return True
         return path in self.artifacts and self.artifacts[path] == stat_of(root / path)
+
+    def is_kept(self, root: Path, path: str) -> bool:
+        """Whether the file that git tracks at `path` is as a run wrote it, and a run's commit has it."""
+        return path in self.kept and self.kept[path] == stat_of(root / path)
 
 
 def stat_of(path: Path) -> Stat:
@@ -49,13 +61,21 @@ def stat_of(path: Path) -> Stat:
     return [info.st_size, info.st_mtime_ns, info.st_ino]
 
 
-def remember(home: Path, outputs: Iterable[str], artifacts: dict[str, Stat]) -> None:
+def remember(home: Path, outputs: Iterable[str], artifacts: dict[str, Stat], kept: dict[str, Stat]) -> None:
     """Add to what this clone knows. That it cannot be written is no reason for a run to fail."""
     with suppress(GitmlogError, OSError), locked(runs_folder(home) / "products.lock", wait=10):
         known = Products.load(home)
-        if known.outputs.issuperset(outputs) and known.artifacts.items() >= artifacts.items():
+        if (
+            known.outputs.issuperset(outputs)
+            and known.artifacts.items() >= artifacts.items()
+            and known.kept.items() >= kept.items()
+        ):
             return
-        facts = {"outputs": sorted(known.outputs.union(outputs)), "artifacts": known.artifacts | artifacts}
+        facts = {
+            "outputs": sorted(known.outputs.union(outputs)),
+            "artifacts": known.artifacts | artifacts,
+            "kept": known.kept | kept,
+        }
         path = runs_folder(home) / "products.json"
         temporary = path.with_name("products.json.new")
         temporary.write_text(json.dumps(facts), "utf-8")
