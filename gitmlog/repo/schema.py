@@ -50,7 +50,7 @@ KEYS: dict[str, Key] = {
     "runs.variables": Key(list, form=r"[A-Za-z_*][A-Za-z0-9_*]{0,249}"),
     "runs.untracked": Key(int, shared=True, default=10 << 20),
     "runs.interval": Key(int, default=15, least=1),
-    "runs.log": Key(int, shared=True, default=64 << 20),
+    "runs.log": Key(int, shared=True, default=16 << 20),
 }
 
 REMOTE_KEYS: dict[str, Key] = {

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -649,3 +650,25 @@ def test_a_run_that_cannot_be_recorded_says_so(repo: Sandbox) -> None:
     (repo.root / ".git/refs/tags").mkdir()
     assert repo.here("runs", "recover").code == 0
     assert (record(repo).status, record(repo).exit, record(repo).metrics["acc"].last) == ("FAILED", 4, 1.0)
+
+
+def test_paths_are_filled_as_the_command_is(sandbox: Sandbox) -> None:
+    line = ("sh", "-c", 'echo w > "model-$GITMLOG_PARAM_LR.pt"; echo \'{"acc": 1}\' > "m-$GITMLOG_PARAM_LR.json"')
+    sandbox.ok("run", "-p", "lr=0.1", "-o", "model-{lr}.pt", "--metrics", "m-{lr}.json", "--", *line)
+    run = gitmlog.get_run("last", repo=sandbox.root)
+    assert set(run.outputs) == {"model-0.1.pt"}
+    assert run.metrics == {"acc": 1.0}
+
+
+def test_the_packages_are_those_of_the_programs_own_python(sandbox: Sandbox, tmp_path: Path) -> None:
+    venv.create(tmp_path / "other", with_pip=False, symlinks=True)
+    other = str(tmp_path / "other/bin/python")
+    script = sandbox.write("tool", f"#!{other}\nprint(1)\n")
+    script.chmod(0o755)
+    lines = (["python3", "-c", "1"], [other, "-c", "1"], ["./tool"], ["sh", "-c", "python -c 1"])
+    for line in lines:
+        sandbox.ok("run", "--", *line, env={"PATH": f"{tmp_path}/other/bin:{os.environ['PATH']}"})
+    for run in gitmlog.search_runs(repo=sandbox.root):
+        text = sandbox.git("show", f"{run.tag}:.gitmlog/runs/{run.id}/environment.toml")
+        assert f'prefix = "{tmp_path}/other"' in text, run.record.command
+        assert "pygit2" not in text

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gitmlog.core.secrets import Scrubber, secret_values
 from gitmlog.git.elsewhere import head_of, remote_url
 from gitmlog.ops.runs.environment import Wanted, chosen_variables, collect, locks, packages, seeds, without_credentials
 from gitmlog.ops.runs.machine import find_nvidia_smi, gpu_loads, gpus
+from gitmlog.ops.runs.probe import installed
 from gitmlog.ops.topics import pages
 from gitmlog.runs.environment import format_environment, parse_environment
 from tests.conftest import Sandbox
@@ -237,7 +239,7 @@ def test_packages(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     install(site, "odd", "5", {"url": 5, "dir_info": []})
     install(second, "Plain_Name", "0.9")
     monkeypatch.setattr(sys, "path", [str(site), str(second)])
-    assert packages() == {
+    assert packages(installed()) == {
         "Plain_Name": "1.0+cpu",
         "editable": f"2 (editable, {commit})",
         "loose": "3 (editable)",
@@ -253,7 +255,7 @@ def test_four_hundred_packages_take_less_than_half_a_second(tmp_path: Path, monk
             metadata.write("text\n" * 4000)
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
     begun = time.process_time()
-    assert len(packages()) == 400
+    assert len(packages(installed())) == 400
     assert time.process_time() - begun < 0.5
 
 
@@ -314,3 +316,25 @@ def test_nothing_that_computes_is_imported() -> None:
     heavy = ["numpy", "torch", "pandas", "matplotlib", "psutil", "pygit2", "rich", "click"]
     code = f"import sys, gitmlog.ops.runs.environment, gitmlog.ops.runs.machine\nassert not set({heavy}) & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_another_interpreter_is_asked_what_it_has(tmp_path: Path) -> None:
+    venv.create(tmp_path / "other", with_pip=False, symlinks=True)
+    other = tmp_path / "other/bin/python"
+    site = next((tmp_path / "other/lib").glob("python*/site-packages"))
+    install(site, "only-there", "7.5")
+    found = collect(Wanted(tmp_path, None, dict(os.environ), interpreter=str(other)))
+    assert found.warnings == ()
+    assert found.environment["packages"] == {"only-there": "7.5"}
+    assert found.environment["python"]["prefix"] == str(tmp_path / "other")
+    assert found.environment["python"]["virtualenv"] is True
+
+
+def test_an_interpreter_that_does_not_answer_is_a_warning(tmp_path: Path) -> None:
+    broken = tmp_path / "python3"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    found = collect(Wanted(tmp_path, None, dict(os.environ), interpreter=str(broken)))
+    assert "packages" not in found.environment
+    assert found.environment["system"]
+    assert len(found.warnings) == 2

@@ -43,8 +43,9 @@ def command(
     The run is one commit and one tag, run/ID; neither branch, index nor working tree move. Words after CMD are the program's.
 
     \b
-    Parameters  -p lr=0.1 stands for {lr} in any word of the command, and is the
-                variable GITMLOG_PARAM_LR; {{lr}} is {lr} itself. Inside of
+    Parameters  -p lr=0.1 stands for {lr} in any word of the command and in
+                the paths of -i, -o and --metrics, and is the variable
+                GITMLOG_PARAM_LR; {{lr}} is {lr} itself. Inside of
                 `sh -c '…'` take the variable: it needs no quoting
     Metrics     lines `metric acc=0.93 step=3` on standard output; a file
                 (--metrics); in Python gitmlog.log_metric, with start_run or

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ _MAX_LOCKS = 50
 _MAX_LOCK = 64 << 20
 _MAX_TEXT = 4_000
 _MAX_VARIABLES = 500
-_MAX_METADATA = 1 << 16
+_PATIENCE = 8.0
+"""Seconds that another interpreter may take to say what it has."""
 
 Facts = dict[str, Plain]
 
@@ -72,6 +73,7 @@ class Wanted:
         patterns: more variables that are recorded (`runs.variables`).
         without: what is not recorded (`runs.without`).
         scrubber: takes secrets out.
+        interpreter: the Python that the program runs on, where it is not this one, else "".
     """
 
     root: Path
@@ -80,6 +82,7 @@ class Wanted:
     patterns: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
     scrubber: Scrubber = field(default_factory=Scrubber)
+    interpreter: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def collect(wanted: Wanted) -> Collected:
     """All that can be found out; raises nothing. May run in a thread of its own; imports nothing that computes."""
     parts: dict[str, Callable[[], Facts]] = {}
     if "environment" not in wanted.without:
-        parts |= {"python": python_facts, "packages": packages, "locks": partial(locks, wanted.root), "system": system_facts}
+        probed = cache(lambda: _probed(wanted.interpreter, wanted.variables))
+        parts |= {"python": lambda: probed()[0], "packages": lambda: packages(probed()[1])}
+        parts |= {"locks": partial(locks, wanted.root), "system": system_facts}
         parts |= {"gpu": partial(gpu_facts, wanted.variables), "git": partial(git_facts, wanted.gitdir)}
     if "variables" not in wanted.without:
         parts["variables"] = partial(chosen_variables, wanted.variables, wanted.patterns)
@@ -131,37 +136,38 @@ def _clean_value(value: Plain, scrubber: Scrubber) -> Plain:
     return value
 
 
-def python_facts() -> Facts:
-    """The interpreter of this process."""
-    import platform
-
-    return {
-        "version": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "executable": sys.executable or "",
-        "prefix": sys.prefix,
-        "virtualenv": sys.prefix != sys.base_prefix,
-    }
-
-
-_NAME = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE)
-_VERSION = re.compile(r"^Version:[ \t]*(\S+)", re.MULTILINE)
-
-
-def packages() -> Facts:
-    """The installed distributions: name -> version; of two on the path, the one that an import would find.
-
-    Only the head of each one's metadata is looked at: parsing all of it takes ten times as long.
-    """
-    from importlib.metadata import distributions
-
+def packages(installed: Iterable[Sequence[str]]) -> Facts:
+    """What is installed: name -> version; of two of one name, the first."""
     found: Facts = {}
-    for each in distributions():
-        text = (each.read_text("METADATA") or each.read_text("PKG-INFO") or "")[:_MAX_METADATA]
-        name, version = _NAME.search(text), _VERSION.search(text)
-        if name and version:
-            found.setdefault(name[1], version[1] + _origin(each.read_text("direct_url.json")))
+    for name, version, origin in installed:
+        found.setdefault(name, version + _origin(origin))
     return found
+
+
+def _probed(interpreter: str, variables: Mapping[str, str]) -> tuple[Facts, list[Sequence[str]]]:
+    """The interpreter of this process (""), or another one, and what is installed for it.
+
+    Raises:
+        OSError, ValueError, subprocess.SubprocessError: the other one does not say.
+    """
+    from gitmlog.ops.runs import probe
+
+    if not interpreter:
+        return dict(probe.interpreter()), list(probe.installed())
+    import json
+    import subprocess
+
+    done = subprocess.run(
+        [interpreter, "-c", probe.source()],
+        cwd="/",
+        env=dict(variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        timeout=_PATIENCE,
+    )
+    facts, installed = json.loads(done.stdout)
+    return dict(facts), list(installed)
 
 
 def _origin(text: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gitmlog.core.errors import GitmlogError, UsageError
@@ -15,7 +15,7 @@ from gitmlog.ops.runs.folder import RunFolder, runs_folder
 from gitmlog.ops.runs.keeper import Keeper
 from gitmlog.ops.runs.live import LiveRun, Tell
 from gitmlog.ops.runs.open import OpenOptions, open_run
-from gitmlog.ops.runs.program import PARAM, exec_error, fill, find_program, param_variables, value_of
+from gitmlog.ops.runs.program import PARAM, exec_error, fill, find_interpreter, find_program, param_variables, value_of
 from gitmlog.ops.runs.pump import Pump, start_pumps
 from gitmlog.ops.runs.waiting import ENDS, Waiter, signal_name
 from gitmlog.repo.workspace import Workspace
@@ -85,11 +85,13 @@ def launch(ws: Workspace, how: Launch, variables: Mapping[str, str], streams: St
         as `gitmlog.ops.runs.open.open_run`, `keep_input`, `check_output`; then nothing was run, and nothing of the run is left.
     """
     words = fill(how.command, how.params, tell)
+    how = _filled(how, tell)
     program = find_program(words[0], variables, how.folder)
     _check(ws, how)
     environment = _environment(how, variables)
     with Waiter(tell) as waiter:
-        live = open_run(ws, _options(ws, how, words, variables), environment, tell)
+        options = replace(_options(ws, how, words, variables), interpreter=find_interpreter(program, environment, how.folder))
+        live = open_run(ws, options, environment, tell)
         try:
             waiter.opened()
             _begin(live, how)
@@ -107,6 +109,12 @@ def launch(ws: Workspace, how: Launch, variables: Mapping[str, str], streams: St
         _take_metrics(live, how, before)
         live.end(status, code)
     return Launched(128 - code if code < 0 else code, live, pumps[-1].in_line, waiter.key and code == -ENDS[0])
+
+
+def _filled(how: Launch, tell: Tell) -> Launch:
+    """The paths with their parameters."""
+    inputs, outputs, metrics = (fill(paths, how.params, tell) for paths in (how.inputs, how.outputs, filter(None, [how.metrics])))
+    return replace(how, inputs=inputs, outputs=outputs, metrics=metrics[0] if metrics else None)
 
 
 def _check(ws: Workspace, how: Launch) -> None:

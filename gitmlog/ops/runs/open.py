@@ -34,6 +34,7 @@ class OpenOptions:
         resume: which earlier run it goes on from, or None.
         command: what runs.
         folder: the current folder; None is the process's own.
+        interpreter: the Python that a launched program runs on, where it is not this process's, else "".
         capture: whether what this process prints is kept (a launched program's is kept by who launched it).
     """
 
@@ -44,6 +45,7 @@ class OpenOptions:
     command: tuple[str, ...] = ()
     folder: Path | None = None
     capture: bool = True
+    interpreter: str = ""
 
 
 def open_run(ws: Workspace, options: OpenOptions, variables: Mapping[str, str], tell: Tell) -> LiveRun:
@@ -55,7 +57,7 @@ def open_run(ws: Workspace, options: OpenOptions, variables: Mapping[str, str], 
     scrub = Scrubber(secret_values(variables))
     killed = _killed(ws, options.resume) if options.resume else None
     live = _reopen(ws, killed, options, scrub, tell) if killed else _new(ws, options, scrub, tell)
-    observe(live, variables, scrub, capturing=options.capture)
+    observe(live, variables, scrub, capturing=options.capture, interpreter=options.interpreter)
     return live
 
 

@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gitmlog.core.errors import NotFoundError, UsageError
@@ -17,12 +18,13 @@ from gitmlog.runs.record import ParamValue
 PARAM = "GITMLOG_PARAM_"
 
 _HOLE = re.compile(r"(?<![{$])(\{{1,2})([^{}]+)(\}{1,2})(?!\})")
+_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,18})")
 _FLOAT = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,5})?")
 
 
-def fill(command: Sequence[str], params: Mapping[str, str], tell: Tell) -> tuple[str, ...]:
+def fill(command: Iterable[str], params: Mapping[str, str], tell: Tell) -> tuple[str, ...]:
     """The command with `{k}` replaced by the parameter k, also inside a word; `{{k}}` is `{k}` itself.
 
     Nothing but the names of parameters is touched: not JSON, not `${k}` of a shell. What looks like a parameter is told.
@@ -70,6 +72,39 @@ def param_variables(params: Mapping[str, str]) -> dict[str, str]:
             raise UsageError(f"parameter {display(key)} would be a second {name}", kind="bad-value", hint=hint)
         found[name] = text
     return found
+
+
+def find_interpreter(program: str, variables: Mapping[str, str], folder: Path) -> str:
+    """The Python that a program runs on: itself, that of its first line, or else that on PATH; "" for this process's own."""
+    found = _named_python(program, variables, folder) or _which(("python", "python3"), variables)
+    return "" if not found or _is_own(found) else found
+
+
+def _is_own(interpreter: str) -> bool:
+    """`python` and `python3` of one folder are one: their places, not what they link to, say which packages they have."""
+    places = [os.path.abspath(path) for path in (interpreter, sys.executable)]
+    return len({os.path.dirname(path) for path in places}) == 1 and len({os.path.realpath(path) for path in places}) == 1
+
+
+def _named_python(program: str, variables: Mapping[str, str], folder: Path) -> str:
+    path = os.fspath(folder / program)
+    if _PYTHON.fullmatch(os.path.basename(program)):
+        return path
+    try:
+        with open(path, "rb") as stream:
+            line = os.fsdecode(stream.readline(512))
+    except OSError:
+        return ""
+    words = line.removeprefix("#!").split() if line.startswith("#!") else []
+    name = next((word for word in words if _PYTHON.fullmatch(os.path.basename(word))), "")
+    return name if name.startswith("/") else _which((name,), variables)
+
+
+def _which(names: Sequence[str], variables: Mapping[str, str]) -> str:
+    """The first of these on those parts of PATH that depend on no folder."""
+    places = [place for place in variables.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(place)]
+    found = (shutil.which(name, path=os.pathsep.join(places)) for name in names if name)
+    return next(filter(None, found), "")
 
 
 def find_program(name: str, variables: Mapping[str, str], folder: Path) -> str:

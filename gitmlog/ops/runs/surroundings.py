@@ -26,16 +26,17 @@ def without(ws: Workspace) -> frozenset[str]:
     return frozenset(found) if isinstance(found, list) else frozenset()
 
 
-def observe(live: LiveRun, variables: Mapping[str, str], scrub: Scrubber, *, capturing: bool) -> None:
+def observe(live: LiveRun, variables: Mapping[str, str], scrub: Scrubber, *, capturing: bool, interpreter: str = "") -> None:
     """Begin to record what is around the run; it stops with the run.
 
-    `variables` is the environment; `capturing` keeps what this process prints.
+    `variables` is the environment; `capturing` keeps what this process prints; `interpreter` is the Python of a program that runs
+    on another one than this process.
     """
     left_out = without(live.ws)
     if "output" not in left_out:
         _observe_output(live, scrub, capturing)
     if not left_out >= {"environment", "variables", "seeds"}:
-        _observe_environment(live, variables, scrub, left_out)
+        _observe_environment(live, variables, scrub, left_out, interpreter)
     if "system" not in left_out:
         interval = float(live.ws.config.integer("runs.interval"))
         sampler = Sampler(live.folder.system, interval, variables=variables, trouble=live.trouble_about("the load"))
@@ -52,11 +53,13 @@ def _observe_output(live: LiveRun, scrub: Scrubber, capturing: bool) -> None:
     live.before_end(log.close)
 
 
-def _observe_environment(live: LiveRun, variables: Mapping[str, str], scrub: Scrubber, left_out: frozenset[str]) -> None:
+def _observe_environment(
+    live: LiveRun, variables: Mapping[str, str], scrub: Scrubber, left_out: frozenset[str], interpreter: str
+) -> None:
     patterns = live.ws.config.get("runs.variables")
     chosen = tuple(patterns) if isinstance(patterns, list) else ()
     copy = dict(variables)
-    wanted = Wanted(live.ws.root, live.ws.git.gitdir, copy, chosen, left_out, scrub)
+    wanted = Wanted(live.ws.root, live.ws.git.gitdir, copy, chosen, left_out, scrub, interpreter)
     thread = threading.Thread(target=_collect, args=(live, wanted), name="gitmlog-environment", daemon=True)
     thread.start()
 
