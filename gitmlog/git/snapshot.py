@@ -61,10 +61,11 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class _File:
-    """A file or link of the working tree that is to be taken in."""
+    """A file or link of the working tree that is to be taken in; `new` when HEAD has none there, staged or not."""
 
     path: str
     untracked: bool
+    new: bool
     info: os.stat_result
 
 
@@ -143,7 +144,7 @@ def _look(repo: GitRepo, leave_out: Callable[[str], str | None], is_result: Call
         elif flags & FileStatus.WT_DELETED and repo.index_mode(path) != _GITLINK:
             _deleted(repo, path, found)
         else:
-            _sort(repo, path, untracked, found)
+            _sort(repo, path, untracked, untracked or bool(flags & FileStatus.INDEX_NEW), found)
     return found
 
 
@@ -181,7 +182,7 @@ def _is_skipped(repo: GitRepo, path: str) -> bool:
     return entry != ffi.NULL and bool(entry.flags_extended & _SKIP_WORKTREE)
 
 
-def _sort(repo: GitRepo, path: str, untracked: bool, found: _Found) -> None:
+def _sort(repo: GitRepo, path: str, untracked: bool, new: bool, found: _Found) -> None:
     try:
         info = os.lstat(repo.worktree / path)
     except (FileNotFoundError, NotADirectoryError):
@@ -190,7 +191,7 @@ def _sort(repo: GitRepo, path: str, untracked: bool, found: _Found) -> None:
     if stat.S_ISDIR(info.st_mode):
         _take_folder(repo, path.rstrip("/"), untracked, found)
     elif stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
-        found.files.append(_File(path, untracked, info))
+        found.files.append(_File(path, untracked, new, info))
     else:
         found.leave(path, "is no plain file: it is not in the snapshot")
 
@@ -210,7 +211,7 @@ def _take(repo: GitRepo, file: _File, found: _Found) -> None:
         oid, mode = repo.handle.create_blob(link), _LINK
     else:
         oid, mode = repo.handle.create_blob_fromworkdir(file.path), _mode(repo, file)
-    found.put(file.path, oid, mode, untracked=file.untracked)
+    found.put(file.path, oid, mode, untracked=file.new)
 
 
 def _look_into(full: Path, info: os.stat_result) -> bytes | None:
