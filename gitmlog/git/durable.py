@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,9 +165,17 @@ def delete_ref(repo: GitRepo, name: str) -> None:
 
     def delete() -> None:
         if repo.handle.references.get(name) is not None:
-            repo.handle.references.delete(name)
+            with suppress(KeyError):
+                repo.handle.references.delete(name)
+            if repo.handle.references.get(name) is not None:  # a `git pack-refs` that had read it has written it once more
+                raise OSError(errno.EAGAIN, f"{name} is there again")
 
     _patiently(delete)
+
+
+def refs_below(repo: GitRepo, prefix: str) -> list[str]:
+    """The names of the refs that begin with `prefix`, which ends with "/"."""
+    return [name for name in repo.handle.references if name.startswith(prefix)]
 
 
 def _patiently(action: Callable[[], object]) -> None:
@@ -180,8 +188,9 @@ def _patiently(action: Callable[[], object]) -> None:
             action()
         except pygit2.AlreadyExistsError:
             raise
-        except pygit2.GitError as error:
-            passing = any(word in str(error).lower() for word in ("lock", "no such file"))
+        except (pygit2.GitError, OSError) as error:  # which of them it is depends on what libgit2 failed at
+            again = isinstance(error, OSError) and error.errno == errno.EAGAIN
+            passing = again or any(word in str(error).lower() for word in ("lock", "no such file"))
             if not passing or time.monotonic() > deadline:
                 raise
             time.sleep(_STEP)

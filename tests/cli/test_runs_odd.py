@@ -619,6 +619,38 @@ def test_another_git_holds_packed_refs(repo: Sandbox) -> None:
     assert len(repo.git("tag").split()) == 1
 
 
+def test_a_ref_of_no_run(repo: Sandbox) -> None:
+    """A `git pack-refs` that had read a ref while it was deleted writes it once more."""
+    repo.git("update-ref", "refs/gitmlog/live/20200101-000000-old-fox", "HEAD")
+    with gitmlog.start_run() as run:
+        assert repo.here("runs", "recover").code == 0
+        assert repo.git("for-each-ref", "--format=%(refname)", "refs/gitmlog").split() == [f"refs/gitmlog/live/{run.id}"]
+    assert run.is_recorded
+
+
+PACKING = """
+import sys
+import gitmlog
+for number in range(12):
+    with gitmlog.start_run() as run:
+        pass
+    assert run.is_recorded, run.failure
+"""
+
+
+def test_refs_are_packed_all_the_time(repo: Sandbox) -> None:
+    running = [subprocess.Popen([sys.executable, "-c", PACKING], cwd=repo.root, stderr=subprocess.PIPE) for _ in range(3)]
+    while any(each.poll() is None for each in running):
+        repo.run("git", "pack-refs", "--all", "--prune")
+    for each in running:
+        _, error = each.communicate(timeout=60)
+        assert (each.returncode, error) == (0, b"")
+    assert len(repo.git("tag").split()) == 36
+    assert repo.here("runs", "recover").code == 0
+    assert repo.git("for-each-ref", "refs/gitmlog") == ""
+    assert repo.git("fsck", "--strict", "--no-dangling") == ""
+
+
 def test_a_damaged_folder_does_not_stop_the_others(repo: Sandbox) -> None:
     assert repo.run(sys.executable, "-c", DIES).code == -9
     for name, text in (("20200101-000000-bad-fox", "{"), ("20200101-000001-bad-fox", '{"version": 1}')):

@@ -15,6 +15,7 @@ from gitmlog.core.session import clean_sessions
 from gitmlog.ops.runs.finish import Recorded, finish
 from gitmlog.ops.runs.folder import RunFolder, run_folders, runs_folder
 from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.tags import LIVE
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,13 @@ def recover(ws: Workspace, ids: Sequence[str] = (), *, progress: Progress = SILE
 
 def _sweep(ws: Workspace) -> None:
     """What killed processes left beside the folders of their runs."""
-    with suppress(OSError):
+    from gitmlog.git.durable import delete_ref, git_errors, refs_below
+
+    with suppress(GitmlogError, OSError), git_errors():
         clean_sessions(ws.cache.root / "tmp")
+        for name in refs_below(ws.git, LIVE):
+            if not RunFolder.of(ws.home, name.removeprefix(LIVE)).path.exists():  # the folder comes first, and goes last
+                delete_ref(ws.git, name)
         for path in runs_folder(ws.home).glob("newest.*"):
             path.unlink(missing_ok=True)
 
