@@ -46,6 +46,14 @@ def show_pushed(app: App, done: Travelled, *, as_json: bool) -> None:
         app.say(f"pushed {plural(len(done.runs), 'run')} to git remote {display(done.git_remote)}{already}")
     else:
         app.say(f"git remote {display(done.git_remote)} has all of them already ({plural(done.present, 'run')})")
+    _show_archived(app, done, "there")
+
+
+def _show_archived(app: App, done: Travelled, where: str) -> None:
+    if done.archived:
+        app.say(f"archived {plural(len(done.archived), 'run')} {where}")
+    if done.unarchived:
+        app.say(f"took {plural(len(done.unarchived), 'run')} back from the archive {where}")
 
 
 def show_fetched(app: App, done: Travelled, *, as_json: bool) -> None:
@@ -58,6 +66,7 @@ def show_fetched(app: App, done: Travelled, *, as_json: bool) -> None:
         app.say(f"fetched {plural(len(done.runs), 'run')} from git remote {display(done.git_remote)}")
     else:
         app.say(f"git remote {display(done.git_remote)} has no run that is not here ({plural(done.present, 'run')} here)")
+    _show_archived(app, done, "here, as it is there")
     if done.objects is not None and done.objects.sent:
         app.say(f"fetched {plural(done.objects.sent, 'object')} ({human_size(done.objects.bytes)}) from {done.objects.remote}")
 

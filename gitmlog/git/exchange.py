@@ -1,8 +1,8 @@
-"""Refs of runs between this repository and a git remote, by the user's own git: never forced, never pruned."""
+"""Refs of runs between this repository and a git remote, by the user's own git: none is overwritten, none pruned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gitmlog.core.atomic import sync_filesystem
 from gitmlog.core.errors import GitError, NotFoundError
@@ -61,6 +61,13 @@ def remote_refs(repo: GitRepo, remote: str, prefixes: Sequence[str]) -> dict[str
 def push_refs(repo: GitRepo, remote: str, refs: Sequence[str]) -> None:
     """Send these refs under their own names, with all that they reach. Raises GitError: none, or only some, was taken."""
     _git(repo, remote, ["push", *_PUSH, "--", remote, *(f"{ref}:{ref}" for ref in refs)])
+
+
+def delete_remote_refs(repo: GitRepo, remote: str, refs: Mapping[str, str]) -> None:
+    """Take these refs away there, each only while it names this very object. Raises GitError: none, or only some, went."""
+    leases = [f"--force-with-lease={ref}:{oid}" for ref, oid in refs.items()]
+    if refs:
+        _git(repo, remote, ["push", *_PUSH, *leases, "--", remote, *(f":{ref}" for ref in refs)])
 
 
 def fetch_refs(repo: GitRepo, remote: str, refs: Iterable[str], progress: Progress = SILENT) -> None:

@@ -187,10 +187,14 @@ class _Update:
         return found
 
     def _choose(self, identity: str, refs: Mapping[str, str], known: str) -> tuple[str, str]:
-        """The ref that counts: the one that names what was seen before, else the tag. ("", "") when none does."""
+        """The ref that counts: the one that names what was seen before, else the tag. ("", "") when none does.
+
+        Of two that name the same it is the archive's: `git fetch` brings the tag back as long as a git remote has it.
+        """
         order = [PREFIX + identity, ARCHIVE + identity]
         present = [(ref, refs[ref]) for ref in order if ref in refs]
-        chosen = next((item for item in present if item[1] == known), ("", "")) if known else present[0]
+        same = [item for item in present if item[1] == (known or present[0][1])]
+        chosen = same[-1] if same else ("", "")
         for ref, oid in present:
             if oid != (known or chosen[1]):
                 change = f"from {(known or chosen[1])[:12]} to {oid[:12] or 'nothing'}"

@@ -73,7 +73,7 @@ def test_archive_by_age_and_condition(base: Sandbox) -> None:
     make_run(base, SECOND, params={"lr": 0.2})
     make_run(base, young, params={"lr": 0.2})
     would = json.loads(base.here("runs", "archive", "--older-than", "1d", "--dry-run", "--json").out)
-    assert would == {"runs": [FIRST, SECOND], "already": 0, "undone": False, "dry_run": True}
+    assert would == {"runs": [FIRST, SECOND], "already": 0, "undone": False, "dry_run": True, "published": 0}
     assert refs(base, "refs/gitmlog/runs") == {}
     base.ok("runs", "archive", "--older-than", "1d", "--where", "params.lr = 0.2")
     assert list(refs(base, "refs/gitmlog/runs")) == [f"refs/gitmlog/runs/{SECOND}"]

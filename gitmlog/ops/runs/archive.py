@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +11,12 @@ from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import RefusedError, UsageError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
+from gitmlog.git.exchange import git_remotes
 from gitmlog.git.refs import RefChange, change_refs, read_refs
 from gitmlog.ops.runs.accept import refuse_live
 from gitmlog.ops.runs.find import Found, find, search
+from gitmlog.ops.runs.published import published_runs
+from gitmlog.ops.runs.settle import archived_there
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.tags import ARCHIVE, PREFIX
 
@@ -30,12 +33,14 @@ class Archived:
         already: chosen runs that were where they should go.
         undone: whether they were moved back.
         dry_run: nothing was moved.
+        published: how many of them a git remote is known to have otherwise: as tags, or with `undone` archived.
     """
 
     runs: tuple[str, ...]
     already: int
     undone: bool
     dry_run: bool
+    published: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,16 @@ def archive(
     if not options.dry_run:
         with storage_errors("archiving runs"):
             change_refs(ws.git, changes)
-    return Archived(tuple(moved), len({found.record.id for found in chosen}) - len(moved), options.undo, options.dry_run)
+    already = len({found.record.id for found in chosen}) - len(moved)
+    published = _published(ws, {run: refs[source + run] for run in moved}, undo=options.undo)
+    return Archived(tuple(moved), already, options.undo, options.dry_run, published)
+
+
+def _published(ws: Workspace, tags: Mapping[str, str], *, undo: bool) -> int:
+    archived = {tag for remote in git_remotes(ws.git) for tag in archived_there(ws, remote)}
+    if undo:
+        return sum(tag in archived for tag in tags.values())
+    return sum(tags[run] not in archived for run in published_runs(ws, tags)) if git_remotes(ws.git) else 0
 
 
 def _choose(ws: Workspace, specs: Sequence[str], options: ArchiveOptions, now: datetime, progress: Progress) -> Sequence[Found]:

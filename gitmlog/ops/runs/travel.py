@@ -11,6 +11,7 @@ from gitmlog.git.exchange import choose_git_remote, chunks, fetch_refs, push_ref
 from gitmlog.git.refs import read_refs
 from gitmlog.ops.runs.accept import refuse_live
 from gitmlog.ops.runs.find import Found, find, search
+from gitmlog.ops.runs.settle import settle_here, settle_there
 from gitmlog.ops.sync import SyncOptions, SyncReport, fetch_commits, push_commits
 from gitmlog.repo.remotes import choose_remote, remote_spec
 from gitmlog.repo.workspace import Workspace
@@ -41,6 +42,7 @@ class Travelled:
         git_remote: its name.
         runs: the ids of those that were sent or brought now.
         present: runs that were there already: of a push the chosen ones, of a fetch all.
+        archived, unarchived: the ids of those that were archived, or taken back, there by a push, here by a fetch.
         objects: what was done for their objects; None: nothing was needed.
         notes: what else is to be said.
     """
@@ -50,12 +52,16 @@ class Travelled:
     present: int
     objects: SyncReport | None = None
     notes: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    unarchived: tuple[str, ...] = ()
 
 
 def push_runs(
     ws: Workspace, options: TravelOptions | None = None, sync: SyncOptions | None = None, *, progress: Progress = SILENT
 ) -> Travelled:
-    """Send runs: the objects of all first, then their tags. Killed half-way: run it again.
+    """Send runs: the objects of all first, then their tags; then archive there what was archived here.
+
+    Killed half-way: run it again.
 
     Raises:
         NotFoundError: kinds `no-run`, `no-git-remote`, `no-remote`, `which-remote`.
@@ -77,14 +83,18 @@ def push_runs(
             push_refs(ws.git, remote, refs)
             task.advance(len(refs))
     ws.pushed.record_published(remote, [found.tag_object for found in chosen])
+    settled = settle_there(ws, remote, chosen, theirs)
     ids = tuple(sorted(found.record.id for found in fresh))
-    return Travelled(remote, ids, len(chosen) - len(fresh), objects, objects.notes if objects else ())
+    notes = (*(objects.notes if objects else ()), *settled.notes)
+    return Travelled(remote, ids, len(chosen) - len(fresh), objects, notes, settled.archived, settled.unarchived)
 
 
 def fetch_runs(
     ws: Workspace, options: TravelOptions | None = None, sync: SyncOptions | None = None, *, progress: Progress = SILENT
 ) -> Travelled:
-    """Bring all tags of runs, then the objects of the chosen ones. No other ref, and no file, is touched.
+    """Bring all tags of runs, archive those that are archived there, then bring the objects of the chosen ones.
+
+    No other ref, and no file, is touched.
 
     Raises:
         NotFoundError: kinds `no-run`, `no-git-remote`, `no-remote`, `which-remote`.
@@ -97,11 +107,13 @@ def fetch_runs(
     known = {run: ours[ref] for ref in ours if is_run_id(run := _run(ref))}
     _check_same(known, theirs, remote)
     fresh = sorted({run for ref in theirs if is_run_id(run := _run(ref))} - known.keys())
-    fetch_refs(ws.git, remote, [_places(run, theirs)[0] for run in fresh], progress)
+    fetch_refs(ws.git, remote, [_places(run, theirs)[-1] for run in fresh], progress)
     ws.pushed.record_published(remote, {tag for ref, tag in theirs.items() if is_run_id(_run(ref))})
+    settled = settle_here(ws, remote, theirs)
     chosen = _choose(ws, options, progress)
     objects = fetch_commits(ws, [found.commit for found in chosen], sync, progress=progress)
-    return Travelled(remote, tuple(fresh), len(known), objects, objects.notes if objects else ())
+    notes = objects.notes if objects else ()
+    return Travelled(remote, tuple(fresh), len(known), objects, notes, settled.archived, settled.unarchived)
 
 
 def _run(ref: str) -> str:

@@ -21,7 +21,8 @@ def command(
 ) -> None:
     """Take runs out of the list of git's tags; they are kept, listed and found as before.
 
-    The tag moves from refs/tags/run/ to refs/gitmlog/runs/, which `git tag` does not show and `git fetch` does not bring.
+    The tag moves from refs/tags/run/ to refs/gitmlog/runs/, which `git tag` does not show. `git fetch` brings back a tag that
+    the git remote has: `gitmlog push --runs` archives it there too, and `gitmlog fetch --runs` where others work.
 
     \b
     Examples:
@@ -41,3 +42,7 @@ def command(
     verb = ("would be " if dry_run else "") + ("taken back from the archive" if undo else "archived")
     already = f"; {plural(done.already, 'run')} {'not archived anyway' if undo else 'archived already'}" if done.already else ""
     app.say(f"{plural(len(done.runs), 'run')} {verb}{already}")
+    if done.published and undo:
+        app.note("they are archived on a git remote still: gitmlog push --runs takes them back there too")
+    elif done.published:
+        app.note("git fetch brings tags back that a git remote has: gitmlog push --runs archives them there too")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitmlog.cli.columns import plain
 from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo_json
 
@@ -37,5 +38,5 @@ def command(app: App, runs: tuple[str, ...], force: bool, as_json: bool) -> None
             app.note(f"{each.run}: its commit is part of a branch or tag: nothing else goes")
         else:
             app.note(f"{each.run}: what only this run has stays until `git gc` and `gitmlog gc --prune` take it")
-        if each.published:
-            app.note(f"{each.run}: a git remote may have it still: git push REMOTE --delete run/{each.run}")
+        for command in each.there:
+            app.note(f"a git remote may have it still: {plain(command)}")
