@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gitmlog.api.process import AnyPath
 from gitmlog.api.recorded import Run, get_run
 from gitmlog.api.stack import end, status_of
-from gitmlog.core.errors import UsageError
+from gitmlog.core.errors import NotFoundError, UsageError
 from gitmlog.ops.runs.checks import check_key, existing_file
 from gitmlog.ops.runs.keep import keep_bytes, keep_file, keep_input, keep_model, keep_output
 from gitmlog.ops.runs.live import LiveRun
@@ -116,7 +116,10 @@ class ActiveRun(Run):
     def history(self, key: str) -> list[Point]:
         if self.live.recorded:
             return self._ended().history(key)
-        return list(self.live.folded().histories.get(key, []))
+        points = self.live.folded().histories.get(key)
+        if points is None:
+            raise NotFoundError(f"run {self.id} has no metric {key!r} yet", kind="no-metric", hint="log_metric logs one")
+        return list(points)
 
     def open(self, artifact: str, version: int | None = None) -> Any:
         return self._ended().open(artifact, version)

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 AnyPath = str | os.PathLike[str]
 
@@ -28,6 +32,12 @@ def config_file(path: AnyPath | None) -> Path | None:
     if path is USER_CONFIG and home:
         return Path(home) / "gitmlog" / "config.toml"
     return Path(path).expanduser()
+
+
+def paths(given: AnyPath | Iterable[AnyPath]) -> tuple[str, ...]:
+    """Paths that a call names: one, or several."""
+    several = (given,) if isinstance(given, str | os.PathLike) else given
+    return tuple(os.fspath(path) for path in several)
 
 
 def variables() -> Mapping[str, str]:
@@ -73,6 +83,48 @@ def uncaught() -> BaseException | None:
     """The exception that is ending the interpreter, or None."""
     found = getattr(sys, "last_value", None)
     return found if isinstance(found, BaseException) else None
+
+
+class Terminated(SystemExit):
+    """SIGTERM, as schedulers send it before they kill: the program unwinds, so that its runs are recorded.
+
+    Attributes:
+        came: whether it was raised in this process.
+        handler: what raises it.
+    """
+
+    came: ClassVar[bool] = False
+    handler: ClassVar[Callable[[int, object], None] | None] = None
+
+
+def on_terminate(has_runs: Callable[[], bool]) -> None:
+    """Let SIGTERM end the program by Terminated (exit code 143) while `has_runs`; where somebody handles it, it stays theirs."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    def handle(number: int, _: object) -> None:
+        if has_runs():
+            Terminated.came = True
+            raise Terminated(128 + number)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    Terminated.handler = handle
+    signal.signal(signal.SIGTERM, handle)
+
+
+def before_fork() -> None:
+    """Where there is a handler, a signal that a child gets before Python is ready in it is forgotten: it gets none of ours."""
+    if Terminated.handler is not None and signal.getsignal(signal.SIGTERM) is Terminated.handler:
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def after_fork_in_parent() -> None:
+    """Undo `before_fork`."""
+    if Terminated.handler is not None and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, Terminated.handler)
 
 
 def at_exit(call: Callable[[], None]) -> None:

@@ -16,7 +16,6 @@ from gitmlog.api.process import USER_CONFIG, AnyPath, config_file
 from gitmlog.api.recorded import Run, get_run
 from gitmlog.api.stack import RUNS
 from gitmlog.core.errors import GitmlogError, UsageError
-from gitmlog.ops.runs.checks import check_key
 from gitmlog.ops.runs.keep import expect_output
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ def start_run(  # noqa: PLR0913 - the names are the interface
     name: str | None = None,
     *,
     params: Any = None,
-    inputs: Sequence[AnyPath] = (),
-    outputs: Sequence[AnyPath] = (),
+    inputs: AnyPath | Sequence[AnyPath] = (),
+    outputs: AnyPath | Sequence[AnyPath] = (),
     tags: Mapping[str, Any] | None = None,
     nested: bool = False,
     resume: str | None = None,
@@ -43,8 +42,8 @@ def start_run(  # noqa: PLR0913 - the names are the interface
     Args:
         name: the user's name for it; several runs may have one name.
         params: parameters, as for `log_params`.
-        inputs: paths that the run reads, as for `log_input`.
-        outputs: paths that the run will write: taken at the end, when they were written since.
+        inputs: a path or paths that the run reads, as for `log_input`.
+        outputs: a path or paths that the run will write: taken at the end, when they were written since.
         tags: as for `set_tags`.
         nested: a run of its own inside the active one.
         resume: go on from an earlier run (id, name, `last`): one that was killed is continued under its id; one that is recorded
@@ -62,13 +61,17 @@ def start_run(  # noqa: PLR0913 - the names are the interface
 
     stack.hook()
     joined = _joined_before() if RUNS else _joined_run(config_file(user_config))
+    if joined is not None and stack.was_left(joined):
+        process.tell(f"run {joined.id}: this program starts another run: it is nested in that one")
+        stack.leave(joined)
+        nested = True
     if joined is None and RUNS and not nested:
         hint = "end_run() ends it; start_run(nested=True) starts one inside"
         raise UsageError(f"run {RUNS[-1].id} is active in this process", kind="run-active", hint=hint)
     if joined is None or nested:
         options = OpenOptions(
             name,
-            tuple(os.fspath(path) for path in outputs),
+            process.paths(outputs),
             parent=_parent(joined),
             resume=resume,
             command=tuple(process.command()),
@@ -76,8 +79,8 @@ def start_run(  # noqa: PLR0913 - the names are the interface
         run = _open(options, repo, config_file(user_config))
     else:
         run = joined
-        _describe(run, name, outputs)
-    _begin_with(run, params, inputs, tags)
+        _describe(run, name, process.paths(outputs))
+    _begin_with(run, params, process.paths(inputs), tags)
     return run
 
 
@@ -88,20 +91,19 @@ def _joined_before() -> ActiveRun | None:
     return run if by_itself else None
 
 
-def _describe(run: ActiveRun, name: str | None, outputs: Sequence[AnyPath]) -> None:
+def _describe(run: ActiveRun, name: str | None, outputs: Sequence[str]) -> None:
     """What a process that joins a run says of it."""
     if name is not None:
-        check_key("run", name)
-        run.live.journal.write("name", name)
+        run.live.call_it(name)
     for path in outputs:
-        expect_output(run.live, os.fspath(path), Path.cwd())
+        expect_output(run.live, path, Path.cwd())
 
 
 def _parent(joined: ActiveRun | None) -> str:
     return RUNS[-1].id if RUNS else joined.id if joined else ""
 
 
-def _begin_with(run: ActiveRun, params: Any, inputs: Sequence[AnyPath], tags: Mapping[str, Any] | None) -> None:
+def _begin_with(run: ActiveRun, params: Any, inputs: Sequence[str], tags: Mapping[str, Any] | None) -> None:
     try:
         if params is not None:
             run.log_params(params)
@@ -109,6 +111,8 @@ def _begin_with(run: ActiveRun, params: Any, inputs: Sequence[AnyPath], tags: Ma
             run.set_tags(tags)
         for path in inputs:
             run.log_input(path)
+        if run.live.is_owner:
+            run.live.tell_drift()
     except BaseException:  # what is half-said is no run
         stack.discard(run)
         raise

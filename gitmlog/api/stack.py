@@ -17,6 +17,7 @@ RUNS: list[ActiveRun] = []
 """The active runs."""
 
 _last: ActiveRun | None = None
+_left: set[str] = set()
 _hooked = False
 
 
@@ -25,6 +26,8 @@ def push(run: ActiveRun) -> None:
     global _last  # noqa: PLW0603 - one process, one last run
     RUNS.append(run)
     _last = run
+    if run.live.is_owner:
+        process.on_terminate(lambda: any(each.live.is_owner for each in RUNS))
 
 
 def last() -> ActiveRun | None:
@@ -42,12 +45,28 @@ def end(run: ActiveRun, status: Status, code: int | None = None) -> None:
         live.end(status, code)
     else:
         live.leave()
+        if not run.joined_by_itself:
+            _left.add(run.id)
+
+
+def was_left(run: ActiveRun) -> bool:
+    """Whether a start_run of this process had joined that run, and ended: the next one is a run of its own."""
+    return run.id in _left
+
+
+def leave(run: ActiveRun) -> None:
+    """Log no more into a run that another process records."""
+    if run in RUNS:
+        RUNS.remove(run)
+    run.live.leave()
 
 
 def status_of(live: LiveRun, error: BaseException | None) -> tuple[Status, int | None]:
     """How a body ended, with the traceback kept."""
     if error is None:
         return "FINISHED", None
+    if isinstance(error, process.Terminated):
+        return "KILLED", None
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         return ("FAILED" if code else "FINISHED"), code
@@ -80,6 +99,7 @@ def hook() -> None:
 
 def _before_fork() -> None:
     """No thread may hold a journal's lock, or have half a line written, while the process is copied."""
+    process.before_fork()
     for run in RUNS:
         run.live.journal.guard.acquire()
 
@@ -87,6 +107,7 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     for run in reversed(RUNS):
         run.live.journal.guard.release()
+    process.after_fork_in_parent()
 
 
 def _in_child() -> None:
@@ -100,6 +121,6 @@ def _at_exit() -> None:
     while RUNS:
         run = RUNS[-1]
         if run.live.is_owner:
-            end(run, *status_of(run.live, process.uncaught()))
+            end(run, *(("KILLED", None) if process.Terminated.came else status_of(run.live, process.uncaught())))
         else:
             end(run, "FINISHED")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Snapshot:
         branch: the branch that HEAD names, "" when it is detached.
         changed: paths that were not as in that commit, deleted ones among them.
         untracked: paths that were not in it.
+        new: bytes of each file that git does not know.
         state: what was under way: `merge`, `rebase`, …, or "".
         notes: what could not be taken in, and why.
     """
@@ -57,6 +58,7 @@ class Snapshot:
     untracked: tuple[str, ...] = ()
     state: str = ""
     notes: tuple[str, ...] = ()
+    new: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,9 @@ def take_snapshot(
                 tree = _tree(repo, head, found)
             if _head(repo) == head:  # else somebody committed meanwhile, and what changed was told against another commit
                 break
+    new = {file.path: file.info.st_size for file in found.files if file.untracked}
     return Snapshot(
-        str(tree), head, _branch(repo), tuple(found.changed), tuple(found.untracked), _state(repo), tuple(found.notes)
+        str(tree), head, _branch(repo), tuple(found.changed), tuple(found.untracked), _state(repo), tuple(found.notes), new
     )
 
 

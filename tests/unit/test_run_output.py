@@ -332,3 +332,22 @@ def test_a_write_costs_little(tmp_path: Path) -> None:
     log.flush()
     assert time.process_time() - begun < 1
     assert os.path.getsize(log.path) == 50_000 * 28
+
+
+def test_a_write_that_somebody_puts_on_the_stream_is_not_called_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As IPython does, around each line that is typed."""
+    below = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", below)
+    log = LogFile(tmp_path / "log.txt", lambda text: text, 1 << 20)
+    restore = capture(log)
+    original, seen = sys.stdout.write, []
+    sys.stdout.write = lambda text: (seen.append(text), original(text))[1]  # type: ignore[method-assign, assignment]
+    print("hello")
+    sys.stdout.write = original  # type: ignore[method-assign]
+    print("again")
+    restore()
+    log.close()
+    assert sys.stdout is below
+    assert "".join(seen) == "hello\n"
+    assert below.getvalue() == "hello\nagain\n"
+    assert (tmp_path / "log.txt").read_text() == "hello\nagain\n"

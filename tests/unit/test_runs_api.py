@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -653,3 +653,84 @@ def test_objects_of_every_kind_become_artifacts(repo: Sandbox) -> None:
         assert stream.read().split() == [b"x,y", b"1,a", b"2,b"]
     with run.open("config.yaml") as stream:
         assert stream.read() == b"a: 1.5\n"
+
+
+def test_one_path_may_stand_for_several(repo: Sandbox) -> None:
+    with gitmlog.start_run(inputs="train.py", outputs=Path("model.pt")) as run:
+        repo.write("model.pt", "weights")
+    assert (set(run.inputs), set(run.outputs)) == ({"train.py"}, {"model.pt"})
+
+
+def test_an_output_that_is_not_there_is_told(repo: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    with gitmlog.start_run(outputs="modle.pt") as run:
+        repo.write("model.pt", "weights")
+    assert "output modle.pt is not recorded: it is not there" in caplog.text
+    assert run.record.warnings == ("output modle.pt is not recorded: it is not there",)
+
+
+def test_data_that_is_not_as_its_metafile_says_is_told(repo: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    repo.write("data/a.csv", "1\n")
+    repo.write("model.pt", "old")
+    assert repo.here("add", "data", "model.pt").code == 0
+    repo.commit("data")
+    with gitmlog.start_run() as run:
+        pass
+    assert run.record.warnings == ()
+    repo.write("data/a.csv", "1\n2\n")
+    with gitmlog.start_run(inputs="data") as run:
+        pass
+    assert run.record.warnings == ()
+    with gitmlog.start_run(inputs="train.py") as run:
+        repo.write("model.pt", "new weights")
+    assert [text.split()[0] for text in run.record.warnings] == ["data", "model.pt"]
+    assert "data is not as its metafile says" in caplog.text
+    assert "model.pt was written during the run and is no output" in caplog.text
+
+
+def test_much_that_git_does_not_know_is_told(repo: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    repo.write("last.ckpt", b"x" * 2_000_000)
+    with gitmlog.start_run():
+        pass
+    assert "2.0 MB of untracked files are kept in git with the code (last.ckpt)" in caplog.text
+
+
+def test_several_runs_of_one_program_stay_several(repo: Sandbox) -> None:
+    repo.write(
+        "sweep.py",
+        "import gitmlog\nfor lr in (0.1, 0.2, 0.3):\n"
+        "    with gitmlog.start_run(f'lr {lr}', params={'lr': lr}) as run:\n"
+        "        assert run.name == f'lr {lr}'\n        gitmlog.log_metric('acc', lr)\n",
+    )
+    done = repo.gitmlog("run", "--", sys.executable, "sweep.py")
+    assert done.code == 0, done
+    runs = gitmlog.search_runs(order_by="started")
+    assert [(run.name, run.params, run.metrics) for run in runs] == [
+        (f"lr {lr}", {"lr": lr}, {"acc": lr}) for lr in (0.1, 0.2, 0.3)
+    ]
+    assert [run.record.parent for run in runs] == ["", runs[0].id, runs[0].id]
+    assert "it is nested in that one" in done.err
+
+
+def test_sigterm_records_the_run(repo: Sandbox) -> None:
+    """As a scheduler sends it before it kills. A worker of a pool dies of it as before."""
+    program = (
+        "import gitmlog, multiprocessing, os, signal, time\n"
+        "with gitmlog.start_run('preempted'):\n    gitmlog.log_metric('a', 1.0)\n"
+        "    child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"
+        "    child.start()\n    child.terminate()\n    child.join()\n    assert child.exitcode == -15, child.exitcode\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n    time.sleep(60)\n"
+    )
+    script(repo, program, code=143)
+    script(repo, program.replace("with gitmlog.start_run('preempted'):", "gitmlog.start_run('by hand')\nif 1:"), code=143)
+    found = {run.name: (run.status, run.metrics) for run in gitmlog.search_runs()}
+    assert found == {"preempted": ("KILLED", {"a": 1.0}), "by hand": ("KILLED", {"a": 1.0})}
+
+
+@pytest.mark.parametrize("call", [lambda: gitmlog.log_metrics([("a", 1)]), lambda: gitmlog.set_tags(["a"])])  # type: ignore[arg-type]
+def test_what_is_no_dictionary_is_said(repo: Sandbox, call: Callable[[], None]) -> None:
+    with gitmlog.start_run():
+        with pytest.raises(gitmlog.GitmlogError, match="takes a dictionary, not list"):
+            call()
+        with pytest.raises(gitmlog.GitmlogError) as caught:
+            gitmlog.log_table({"a": [1]}, "table.xlsx")
+        assert caught.value.kind == "bad-value"

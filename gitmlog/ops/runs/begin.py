@@ -15,16 +15,21 @@ from typing import Any
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import GitmlogError, RefusedError, UsageError
+from gitmlog.core.paths import display
 from gitmlog.core.secret_names import is_secret_file
 from gitmlog.git.durable import create_ref, delete_ref, git_errors, ref_target, synced_writes, write_commit
 from gitmlog.git.identity import Identity, identity
 from gitmlog.git.snapshot import Snapshot, take_snapshot
+from gitmlog.ops.runs.drift import drifted
 from gitmlog.ops.runs.folder import RunFolder, newest_start, note_newest
 from gitmlog.ops.runs.products import Products, stat_of
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.names import new_id, start_time, words
 from gitmlog.runs.reader import key_problem
 from gitmlog.runs.tags import LIVE, PREFIX
+
+_MUCH = 1 << 20
+"""Bytes of untracked files above which a run says that it keeps them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Begin:
         command: what runs, with its arguments, secrets left out already; empty where that is not recorded.
         folder: the current folder.
         outputs: paths, as written in `folder`, that it will write.
+        results: likewise, files that it writes and that are not kept as outputs: no code either.
         parent: the id of the run that it is nested in, or "".
         resumes: the id of the run that it goes on from, or "".
         with_code: whether the code is recorded.
@@ -46,6 +52,7 @@ class Begin:
     command: tuple[str, ...] = ()
     folder: Path = field(default_factory=Path.cwd)
     outputs: Sequence[str] = ()
+    results: Sequence[str] = ()
     parent: str = ""
     resumes: str = ""
     with_code: bool = True
@@ -118,8 +125,9 @@ def _own_folder(ws: Workspace, started: datetime) -> tuple[RunFolder, int]:
 
 def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: list[str]) -> dict[str, Any]:
     who = identity(ws.git)
-    snapshot = _snapshot(ws, outputs) if how.with_code else _head_only(ws)
-    warnings = list(snapshot.notes)
+    results = [ws.relative(path, how.folder) for path in how.results]
+    snapshot = _snapshot(ws, [*outputs, *results]) if how.with_code else _head_only(ws)
+    warnings = [*snapshot.notes, *_much(snapshot)]
     if who.fallback:
         warnings.append(f"git does not know who commits: {who.name} <{who.email}> was taken (git config user.name, user.email)")
     return {
@@ -146,6 +154,7 @@ def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: l
             "state": snapshot.state,
         },
         "outputs": {path: stat_of(ws.root / path) for path in outputs},
+        "drifted": drifted(ws),
         "warnings": warnings,
     }
 
@@ -160,6 +169,17 @@ def _snapshot(ws: Workspace, outputs: list[str]) -> Snapshot:
         return "" if known.is_product(ws.root, path) else None
 
     return take_snapshot(ws.git, ws.config.integer("runs.untracked"), leave_out, lambda path: known.is_kept(ws.root, path))
+
+
+def _much(snapshot: Snapshot) -> list[str]:
+    """Code is small: what is not may be a checkpoint that somebody forgot, and would go to everybody with every clone."""
+    total = sum(snapshot.new.values())
+    if total <= _MUCH:
+        return []
+    worst = sorted(snapshot.new, key=lambda path: -snapshot.new[path])[:3]
+    named = f"{', '.join(map(display, worst))}{', …' if len(snapshot.new) > len(worst) else ''}"
+    size = f"{total / 1e6:.1f} MB of untracked files are kept in git with the code ({named})"
+    return [f"{size}: what is no code belongs into .gitignore, or is an output (-o)"]
 
 
 def _head_only(ws: Workspace) -> Snapshot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,11 @@ def existing_file(path: str | os.PathLike[str], base: Path) -> Path:
     if not full.exists():
         raise NotFoundError(f"there is no {display(os.fspath(path))}", kind="no-path", hint="check the name with `ls`")
     return full
+
+
+def mapping(value: Any, what: str) -> Mapping[Any, Any]:
+    """A dictionary. Raises UsageError, kind `bad-value`."""
+    if not isinstance(value, Mapping):
+        hint = "names with their values: {'acc': 0.9}"
+        raise UsageError(f"{what} takes a dictionary, not {type(value).__name__}", kind="bad-value", hint=hint)
+    return value

@@ -50,11 +50,11 @@ def metric_value(value: Any) -> float:
         if isinstance(value, int | float):
             return float(value)
         return _number(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError, AttributeError):
         hint = (
             "log a number: float(x), or x.item() of an array or tensor with one element; text belongs into log_param or set_tag"
         )
-        raise UsageError(f"a metric is one number, not {_described(value)}", kind="bad-metric", hint=hint) from error
+        raise UsageError(f"a metric is one number, not {_described(value)}", kind="bad-metric", hint=hint) from None
 
 
 def _number(value: Any) -> float:

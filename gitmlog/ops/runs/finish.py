@@ -30,6 +30,7 @@ from gitmlog.git.identity import Identity
 from gitmlog.git.tags import read_tag
 from gitmlog.ops.ignore import ignore_file, ignore_line
 from gitmlog.ops.runs.data import Data, output_data
+from gitmlog.ops.runs.drift import drifted
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.ops.runs.products import remember, stat_of
 from gitmlog.ops.runs.sampler import by_key
@@ -53,11 +54,12 @@ _MAX_WARNING = 500
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run that is recorded: what the tag says, the commit's id, the tag object's id."""
+    """A run that is recorded: what the tag says, the commit's id, the tag object's id, the warnings that came up only now."""
 
     record: RunRecord
     commit: str
     tag_object: str
+    fresh: tuple[str, ...] = ()
 
 
 @dataclass
@@ -127,6 +129,7 @@ def _recorded(ws: Workspace, run_id: str, oid: str) -> Recorded:
 def _record(closing: _Closing) -> Recorded:
     ws, folder = closing.ws, closing.folder
     _take_outputs(closing)
+    _look_for_drift(closing)
     with ws.cache.writing() as writer:
         records = list(_records(closing, writer))
         writer.commit()
@@ -141,7 +144,7 @@ def _record(closing: _Closing) -> Recorded:
         commit = write_commit(ws.git, tree, parents, format_commit(record), person, ended)
         tag = write_tag(ws.git, record.tag, commit, format_tag(record), person, ended)
         create_ref(ws.git, PREFIX + folder.id, tag)
-    return Recorded(record, commit, tag)
+    return Recorded(record, commit, tag, tuple(map(_one_line, closing.warnings)))
 
 
 def _take_outputs(closing: _Closing) -> None:
@@ -158,6 +161,19 @@ def _take_outputs(closing: _Closing) -> None:
             if error.kind in ("disk-full", "read-only"):
                 raise
             closing.warnings.append(f"output {display(path)} is not recorded: {error.message}")
+
+
+def _look_for_drift(closing: _Closing) -> None:
+    """Tracked files that were written while the run went on, and are no outputs: its commit has their older version."""
+    if closing.recovered:
+        return
+    known = {*closing.start.get("drifted", []), *closing.folded.inputs, *closing.folded.outputs}
+    for path in drifted(closing.ws):
+        if path not in known:
+            name = display(path)
+            closing.warnings.append(
+                f"{name} was written during the run and is no output: its commit has the version before (-o {name})"
+            )
 
 
 def _stale(closing: _Closing, path: str, before: list[int]) -> str:

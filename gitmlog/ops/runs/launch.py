@@ -90,7 +90,11 @@ def launch(ws: Workspace, how: Launch, variables: Mapping[str, str], streams: St
     _check(ws, how)
     environment = _environment(how, variables)
     with Waiter(tell) as waiter:
-        options = replace(_options(ws, how, words, variables), interpreter=find_interpreter(program, environment, how.folder))
+        options = replace(
+            _options(ws, how, words, variables),
+            interpreter=find_interpreter(program, environment, how.folder),
+            results=tuple(filter(None, [how.metrics])),
+        )
         live = open_run(ws, options, environment, tell)
         try:
             waiter.opened()
@@ -159,6 +163,7 @@ def _begin(live: LiveRun, how: Launch) -> None:
 
         for path in how.inputs:
             keep_input(live, path, how.folder)
+    live.tell_drift()
 
 
 def _start(

@@ -12,9 +12,10 @@ from time import time as now
 from typing import TYPE_CHECKING, Any
 
 from gitmlog.core.errors import GitmlogError, UsageError
+from gitmlog.core.paths import display
 from gitmlog.core.secrets import Scrubber
 from gitmlog.ops.runs.begin import ended_error
-from gitmlog.ops.runs.checks import check_key, whole
+from gitmlog.ops.runs.checks import check_key, mapping, whole
 from gitmlog.ops.runs.convert import flatten_params, metric_value
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.ops.runs.output import LogFile
@@ -108,7 +109,7 @@ class LiveRun:
         if step is not None and type(step) is not int:
             step = whole(step, "step")
         rows = []
-        for key, value in metrics.items():
+        for key, value in mapping(metrics, "log_metrics").items():
             if key not in self._keys:
                 self._new_key(key)
             rows.append((key, value if type(value) is float else metric_value(value), step, moment))
@@ -162,7 +163,7 @@ class LiveRun:
         """Words of the user's own about the run; a tag set again has the new value."""
         self.check()
         checked = {}
-        for key, value in tags.items():
+        for key, value in mapping(tags, "set_tags").items():
             check_key("tag", key)
             text = str(value)
             if len(text) > 5000:
@@ -181,6 +182,21 @@ class LiveRun:
     def add_time(self, seconds: float) -> None:
         """It took so much already, in a process that was killed."""
         self._began -= seconds
+
+    def call_it(self, name: str) -> None:
+        """A process that joined gives the run a name, where nobody did."""
+        self.journal.write("name", name)
+        if not self.facts.get("named"):
+            self.name = name
+
+    def tell_drift(self) -> None:
+        """The data that the run was started with is not what its commit says, unless it is named as what it reads or writes."""
+        named = {*self.folded().inputs, *self.facts["outputs"]}
+        for path in self.facts.get("drifted", []):
+            if path not in named:
+                text = f"{display(path)} is not as its metafile says, and the run's commit has that version: name it as an input"
+                self.warn(text)
+                self._tell(f"run {self.id}: {text} (-i {display(path)}), or gitmlog add it")
 
     def warn(self, text: str) -> None:
         """Keep a warning in the run."""
@@ -284,6 +300,8 @@ class LiveRun:
                 from gitmlog.ops.runs.finish import finish
 
                 self.recorded = finish(self.ws, self.folder)
+                for text in self.recorded.fresh:
+                    self._tell(f"run {self.id}: {text}")
             except Exception as error:  # noqa: BLE001 - after hours of training nothing of ours may be raised into the program
                 self.failure = error
                 self._tell_failure(error)

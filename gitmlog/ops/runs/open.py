@@ -30,6 +30,7 @@ class OpenOptions:
     Attributes:
         name: the user's name for it, or None.
         outputs: paths, as written in `folder`, that it will write.
+        results: likewise, files that it writes and that are not kept as outputs.
         parent: the id of the run that it is nested in, or "".
         resume: which earlier run it goes on from, or None.
         command: what runs.
@@ -40,6 +41,7 @@ class OpenOptions:
 
     name: str | None = None
     outputs: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
     parent: str = ""
     resume: str | None = None
     command: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ def _new(ws: Workspace, options: OpenOptions, scrub: Scrubber, tell: Tell) -> Li
         command=() if "command" in left_out else scrub.command(options.command),
         folder=options.folder or Path.cwd(),
         outputs=options.outputs,
+        results=options.results,
         parent=options.parent,
         resumes=earlier.record.id if earlier else "",
         with_code="code" not in left_out,

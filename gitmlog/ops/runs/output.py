@@ -147,14 +147,18 @@ def _forked() -> None:
 
 
 class Tee:
-    """A text stream that also writes to a log; everything else is the stream's own."""
+    """A text stream that also writes to a log; everything else is the stream's own.
 
-    __slots__ = ("__weakref__", "_log", "_source", "_stream")
+    A `write` that somebody puts on it (IPython does) stays on it: it calls ours, and would be called by ours for ever if it
+    stood on the stream below.
+    """
+
+    _OWN = frozenset({"write", "writelines", "_stream", "_log", "_source"})
 
     def __init__(self, stream: Any, log: LogFile, source: int) -> None:
-        object.__setattr__(self, "_stream", stream)
-        object.__setattr__(self, "_log", log)
-        object.__setattr__(self, "_source", source)
+        self._stream = stream
+        self._log: LogFile | None = log
+        self._source = source
 
     def write(self, text: str) -> Any:
         """Write through, and keep it."""
@@ -170,7 +174,7 @@ class Tee:
 
     def disconnect(self) -> None:
         """Only pass through from now on: loggers may hold this object for ever."""
-        object.__setattr__(self, "_log", None)
+        self._log = None
 
     @property
     def below(self) -> Any:
@@ -188,7 +192,10 @@ class Tee:
         return getattr(self._stream, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._stream, name, value)
+        if name in self._OWN:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._stream, name, value)
 
     def __iter__(self) -> Any:
         return iter(self._stream)

@@ -25,14 +25,17 @@ class Table:
 
 
 def table_bytes(table: Any, path: str, *, columns: Sequence[str] | None = None) -> bytes:
-    """A table as .json (one object a row), .tsv, .parquet, or CSV for any other path.
+    """A table as .csv (also where the path has no ending), .tsv, .json (one object a row), or .parquet.
 
     Raises:
-        UsageError: kind `bad-value`: it is no table, or its rows are not of one length.
+        UsageError: kind `bad-value`: it is no table, its rows are not of one length, or the path ends otherwise.
         GitmlogError: kind `missing-extra`: .parquet without pandas and pyarrow.
     """
-    found = _table(table, columns)
     extension = PurePath(path).suffix.lower()
+    if extension not in ("", ".csv", ".tsv", ".txt", ".json", ".parquet"):
+        hint = "end the name in .csv, .tsv, .json or .parquet"
+        raise UsageError(f"log_table does not write {extension}", kind="bad-value", hint=hint)
+    found = _table(table, columns)
     if extension == ".parquet":
         return _parquet(found)
     if extension == ".json":
