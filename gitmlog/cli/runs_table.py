@@ -7,14 +7,14 @@ import os
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmlog.runs.query import parse_fields, parse_sort
+from gitmlog.runs.query import parse_fields
 from gitmlog.runs.query_nodes import Field, bad_query
 from gitmlog.runs.record import ParamValue
 from gitmlog.runs.stored import iso, plain_value
@@ -23,11 +23,12 @@ from gitmlog.runs.tags import short
 if TYPE_CHECKING:
     from gitmlog.ops.runs.find import Found
 
-_GAP = "  "
+GAP = "  "
 _NAME = 14
 _TEXT = 40
 _COLOURS = {"FAILED": "red", "KILLED": "yellow", "RUNNING": "cyan"}
 _METRICS = {"metrics": "last", "min": "min", "max": "max"}
+_STAR = (*(("", name) for name in ("id", "name", "status", "when", "took")), ("metrics", "*"), ("params", "*"), ("tags", "*"))
 _ALL = ("metrics", "min", "max", "params", "tags")
 
 _ATTRIBUTES: dict[str, Callable[[Found], Any]] = {
@@ -78,71 +79,53 @@ class Column:
 
 
 def chosen(text: str, runs: Sequence[Found]) -> list[Column]:
-    """The columns that `--columns` names; `metrics.*` are those that any of `runs` has. Raises UsageError, kind `bad-query`."""
+    """The columns that `--columns` names; `metrics.*` are those that any of `runs` has, `*` is all that a run has.
+
+    Raises:
+        UsageError: kind `bad-query`.
+    """
     columns = []
-    for field in parse_fields(text):
+    for field in _without_star(parse_fields(text)):
         if field.space in _ALL and field.key == "*":
-            columns += [_fact(Field(field.space, key), runs) for key in sorted(_keys(field.space, runs))]
+            columns += [fact(Field(field.space, key), runs) for key in sorted(keys_of(field.space, runs))]
         elif field.space:
-            columns.append(_fact(field, runs))
+            columns.append(fact(field, runs))
         else:
-            columns.append(_attribute(field.key, text))
+            columns.append(_bare(field.key, runs) or attribute(field.key, text))
     return columns
+
+
+def _without_star(fields: Sequence[Field]) -> Iterator[Field]:
+    for field in fields:
+        yield from map(Field, *zip(*_STAR, strict=True)) if field == Field("", "*") else (field,)
+
+
+def _bare(name: str, runs: Sequence[Found]) -> Column | None:
+    """A metric, else a parameter, whose name is no attribute's."""
+    if name in (*_ATTRIBUTES, "when", "took", "command"):
+        return None
+    return next((fact(Field(space, name), runs) for space in ("metrics", "params") if name in keys_of(space, runs)), None)
 
 
 def complete(runs: Sequence[Found]) -> list[Column]:
     """All that is worth a column in a spreadsheet."""
-    facts = [_fact(Field(space, key), runs) for space in ("params", "metrics", "tags") for key in sorted(_keys(space, runs))]
-    return [*(_attribute(name, name) for name in _IN_CSV), *facts]
+    facts = [fact(Field(space, key), runs) for space in ("params", "metrics", "tags") for key in sorted(keys_of(space, runs))]
+    return [*(attribute(name, name) for name in _IN_CSV), *facts]
 
 
-def fitting(runs: Sequence[Found], sort: str | None) -> list[Column]:
-    """The usual columns, what was sorted by, and as many common metrics, then parameters that differ, as the terminal is wide."""
-    names = ["id", *(["name"] if any(map(_given_name, runs)) else []), "status", "when", "took"]
-    columns = [Column(name, _given_name, _given_name) if name == "name" else _attribute(name, name) for name in names]
-    sorted_by = [key.field for key in parse_sort(sort or ()) if key.field.space]
-    left = _terminal() - sum(_width_of(column, runs) + len(_GAP) for column in columns) + len(_GAP)
-    taken = set(names)
-    for field in dict.fromkeys([*sorted_by, *_common("metrics", runs), *_differing(runs)]):
-        title = field.key if field.space in ("metrics", "params") and field.key not in taken else str(field)
-        if field not in sorted_by and left < len(title) + len(_GAP):
-            continue
-        column = _fact(field, runs, title=title)
-        needed = _width_of(column, runs) + len(_GAP)
-        if needed <= left or field in sorted_by:
-            columns.append(column)
-            taken.add(title)
-            left -= needed
-    return columns
-
-
-def _given_name(run: Found) -> str:
+def shown_name(run: Found) -> str:
     """The user's own name for it; the words of an id stand in the id already."""
-    return "" if run.record.name == run.record.id[16:] else cut(run.record.name, _NAME)
+    return "" if run.record.name == run.record.id[16:] else run.record.name
 
 
-def _common(space: str, runs: Sequence[Found]) -> list[Field]:
-    """The most common first."""
-    return [Field(space, key) for key, _ in sorted(_keys(space, runs).items(), key=lambda item: (-item[1], item[0]))]
-
-
-def _differing(runs: Sequence[Found]) -> list[Field]:
-    """Parameters that are not the same in all runs: what all have in common tells none from another."""
-    return [field for field in _common("params", runs) if len({run.record.params.get(field.key) for run in runs}) > 1]
-
-
-def _terminal() -> int:
-    import shutil
-
-    return shutil.get_terminal_size((80, 24)).columns
-
-
-def _keys(space: str, runs: Sequence[Found]) -> Counter[str]:
+def keys_of(space: str, runs: Sequence[Found]) -> Counter[str]:
+    """The names that any of `runs` has below "metrics", "params" or "tags", and how many have it."""
     name = "metrics" if space in _METRICS else space
     return Counter(key for run in runs for key in getattr(run.record, name))
 
 
-def _fact(field: Field, runs: Sequence[Found], *, title: str = "") -> Column:
+def fact(field: Field, runs: Sequence[Found], *, title: str = "") -> Column:
+    """The column of a metric, parameter or tag."""
     if field.space in _METRICS:
         part = _METRICS[field.space]
 
@@ -158,13 +141,14 @@ def _fact(field: Field, runs: Sequence[Found], *, title: str = "") -> Column:
     return Column(title or str(field), value, lambda run: value_text(value(run)), right)
 
 
-def _attribute(name: str, source: str) -> Column:
+def attribute(name: str, source: str) -> Column:
+    """The column of any other fact; `source` is the text that asks for it. Raises UsageError, kind `bad-query`."""
     if name == "when":
         return Column(name, _ATTRIBUTES["started"], lambda run: ago(run.record.started, datetime.now(UTC)), right=True)
     if name == "took":
         return Column(name, _ATTRIBUTES["seconds"], lambda run: took(run.record.seconds), right=True)
     if name == "status":
-        return Column(name, _ATTRIBUTES[name], lambda run: run.record.status + ("*" if run.archived else ""))
+        return Column(name, _ATTRIBUTES[name], _status)
     if name == "name":
         return Column(name, _ATTRIBUTES[name], lambda run: cut(run.record.name, _NAME))
     if name == "command":
@@ -179,6 +163,11 @@ def _attribute(name: str, source: str) -> Column:
         lambda run: (_ATTRIBUTES[name](run) or "")[:10] if short_ids else value_text(_ATTRIBUTES[name](run)),
         right=name in ("seconds", "exit"),
     )
+
+
+def _status(run: Found) -> str:
+    """With what the last lines of the list explain."""
+    return run.record.status + ("!" if run.record.warnings else "") + ("*" if run.archived else "")
 
 
 def value_text(value: ParamValue | None) -> str:
@@ -223,11 +212,11 @@ def took(seconds: float) -> str:
 
 def table(columns: Sequence[Column], runs: Sequence[Found]) -> list[str]:
     """Lines for people: a head, and one for each run; colours on a terminal alone."""
-    widths = [_width_of(column, runs) for column in columns]
-    lines = [_GAP.join(_pad(column.title, width, column.right) for column, width in zip(columns, widths, strict=True)).rstrip()]
+    widths = [width_of(column, runs) for column in columns]
+    lines = [GAP.join(_pad(column.title, width, column.right) for column, width in zip(columns, widths, strict=True)).rstrip()]
     for run in runs:
         cells = [_cell(column, width, run) for column, width in zip(columns, widths, strict=True)]
-        lines.append(_GAP.join(cells).rstrip())
+        lines.append(GAP.join(cells).rstrip())
     return lines
 
 
@@ -242,7 +231,8 @@ def _pad(text: str, width: int, right: bool) -> str:
     return blank + text if right else text + blank
 
 
-def _width_of(column: Column, runs: Sequence[Found]) -> int:
+def width_of(column: Column, runs: Sequence[Found]) -> int:
+    """Columns of the terminal that it takes."""
     return max([_columns_of(column.title), *(_columns_of(column.text(run)) for run in runs)])
 
 

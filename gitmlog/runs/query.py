@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gitmlog.core.errors import UsageError
 from gitmlog.core.toml import shorten
@@ -22,6 +23,7 @@ from gitmlog.runs.query_nodes import (
     Not,
     Test,
     bad_query,
+    joining,
 )
 
 __all__ = ["Field", "parse_field", "parse_fields", "parse_sort", "parse_where"]
@@ -40,6 +42,8 @@ _TOKEN = re.compile(
 )
 _SAME = {"==": "=", "<>": "!="}
 _KEYWORDS = ("and", "or", "not", "in", "like")
+Bare: TypeAlias = Callable[[str], Field | None]
+"""What a word means that is neither an attribute nor has a namespace; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,16 @@ class _Token:
     at: int
 
 
-def parse_where(text: str) -> Node | None:
+def parse_where(text: str, bare: Bare | None = None) -> Node | None:
     """The condition in `text`; None for a blank one. Raises UsageError, kind `bad-query`."""
-    parser = _Parser(text)
+    parser = _Parser(text, bare)
     return parser.whole() if parser.tokens else None
 
 
-def parse_sort(keys: str | Sequence[str]) -> tuple[Key, ...]:
+def parse_sort(keys: str | Sequence[str], bare: Bare | None = None) -> tuple[Key, ...]:
     """The keys of "-metrics.acc,started", or of each of several such. Raises UsageError, kind `bad-query`."""
     texts = [keys] if isinstance(keys, str) else keys
-    return tuple(key for text in texts for key in _Parser(text).sort_keys())
+    return tuple(key for text in texts for key in _Parser(text, bare).sort_keys())
 
 
 def parse_fields(text: str) -> tuple[Field, ...]:
@@ -93,10 +97,11 @@ def _unquoted(text: str) -> str:
 class _Parser:
     """Recursive descent over the tokens of one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, bare: Bare | None = None) -> None:
         if len(text) > MAX_LENGTH:
             raise bad_query(text, MAX_LENGTH, f"the query has {len(text):,} characters (at most {MAX_LENGTH:,})")
         self.source = text
+        self.bare = bare
         self.tokens = list(self._tokens())
         self.place = 0
         self.tests = 0
@@ -144,7 +149,15 @@ class _Parser:
         """Refuse what is left."""
         token = self.peek()
         if token.kind != "end":
-            raise self.fail(token, "here `and`, `or` or the end is expected")
+            raise self.fail(token, "here `and`, `or` or the end is expected", self._end_hint(token))
+
+    def _end_hint(self, token: _Token) -> str:
+        before = self.tokens[self.place - 1]
+        if token.kind != "word" or before.kind != "word" or joining(token.text) or split_field(token.text)[0]:
+            return joining(token.text) or HINT
+        after = (each for each in self.tokens[self.place :] if each.kind != "word" or each.text.lower() in _KEYWORDS)
+        end = next(after, _Token("end", "", len(self.source))).at
+        return f"a text of several words goes in quotes: {shorten(repr(self.source[before.at : end].strip()))}"
 
     def whole(self) -> Node:
         """The whole condition."""
@@ -203,9 +216,11 @@ class _Parser:
         space, key = split_field(token.text)
         if space and not key:
             raise self.fail(token, f"after `{space}.` a name is missing", f"`{space}.acc`, or in quotes: `{space}.'val acc'`")
-        if not space and key not in ATTRIBUTES:
-            raise self.fail(token, f"there is no attribute {shorten(key)!r}", _near(key))
-        return Field(space, key)
+        if space or key in ATTRIBUTES:
+            return Field(space, key)
+        if (found := self.bare(key) if self.bare else None) is None:
+            raise self.fail(token, f"there is no attribute {shorten(key)!r}", joining(key) or _near(key))
+        return found
 
     def value(self, after: str) -> Literal:
         """A number, a string or a word."""

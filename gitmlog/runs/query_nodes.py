@@ -17,6 +17,7 @@ TEXTS = ("id", "name", "status", "user", "host", "commit", "branch", "parent")
 TIMES = ("started", "ended")
 NUMBERS = ("seconds", "exit")
 ATTRIBUTES = (*TEXTS, *TIMES, *NUMBERS, "archived")
+STATUSES = ("FINISHED", "FAILED", "KILLED", "RUNNING")
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "~", "!~")
 
 
@@ -102,6 +103,12 @@ def fields_of(node: Node | None) -> Iterator[Field]:
         yield from fields_of(node.part)
     elif node is not None:
         yield node.field
+
+
+def joining(word: str) -> str:
+    """The hint for somebody who joins conditions as in C; "" for nobody."""
+    found = next((sign for sign in ("&&", "||", "&", "|") if sign in word), "")
+    return f"conditions are joined with `{'and' if found[0] == '&' else 'or'}`, not with `{found}`" if found else ""
 
 
 def bad_query(text: str, at: int, problem: str, hint: str = HINT) -> UsageError:

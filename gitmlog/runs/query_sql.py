@@ -8,7 +8,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from gitmlog.runs.query_nodes import NUMBERS, TIMES, Field, Has, Join, Key, Literal, Node, Not, Test, bad_query
+from gitmlog.core.toml import shorten
+from gitmlog.runs.query_nodes import (
+    NUMBERS,
+    STATUSES,
+    TIMES,
+    Field,
+    Has,
+    Join,
+    Key,
+    Literal,
+    Node,
+    Not,
+    Test,
+    bad_query,
+    joining,
+)
 
 Sql: TypeAlias = tuple[str, tuple[object, ...]]
 
@@ -129,8 +144,17 @@ class _Compiler:
             return self.boolean(column, op, value)
         if field.key == "commit" and op in ("=", "!="):
             return _commit(op, value)
-        text = value.text.upper() if field.key == "status" and op in ("=", "!=") else value.text
-        return self.text(column, op, value, text)
+        if field.key == "status" and op in ("=", "!="):
+            return f"{column} {op} ?", (self.status(value),)
+        return self.text(column, op, value, value.text)
+
+    def status(self, value: Literal) -> str:
+        """One of those that there are, in any case."""
+        text = value.text.upper()
+        if text not in STATUSES:
+            hint = joining(value.text) or f"it is {', '.join(STATUSES[:-1])} or {STATUSES[-1]}"
+            raise bad_query(self.source, value.at, f"there is no status {shorten(value.text)}", hint)
+        return text
 
     def number(self, column: str, op: str, value: Literal) -> Sql:
         """A number; `= nan` is whether it is none. Every other comparison with NaN is false, as SQL's NULL is."""
@@ -138,7 +162,8 @@ class _Compiler:
             raise bad_query(self.source, value.at, f"`{op}` is for texts, and this is a number")
         number = number_of(value.text)
         if number is None:
-            raise bad_query(self.source, value.at, "a number is expected", "as 3, 0.1, 1e-2, inf or nan")
+            hint = joining(value.text) or "as 3, 0.1, 1e-2, inf or nan"
+            raise bad_query(self.source, value.at, "a number is expected", hint)
         if math.isnan(number):
             return {"=": f"{column} IS NULL", "!=": f"{column} IS NOT NULL"}.get(op, "0"), ()
         return f"{column} {op} ?", (number,)

@@ -110,6 +110,7 @@ def test_the_table_fits_eighty_columns(filled: Sandbox, monkeypatch: pytest.Monk
         "20260301-140000-bold-wren                FAILED    Mar  1  1m12s     0.5",
         "20260301-130000-calm-lynx    base, line  FINISHED  Mar  1  1m12s    0.95   nan",
         "20260301-120000-swift-otter              FINISHED  Mar  1  1m12s  0.9123  0.25",
+        "1 more column: --columns '*'",
     ]
     assert max(map(len, done.out.splitlines())) <= 80
 
@@ -160,6 +161,34 @@ def test_where_and_sort(filled: Sandbox) -> None:
     assert listed(filled, "--where", "tags.purpose = 'ünï'") == ["bold-wren"]
 
 
+def test_bare_names_are_metrics_else_parameters(filled: Sandbox) -> None:
+    assert listed(filled, "--where", "acc > 0.9 and lr < 1e-2") == ["calm-lynx"]
+    assert listed(filled, "--sort", "-acc", "--limit", "2") == ["dry-finch", "calm-lynx"]
+    assert filled.here("runs", "list", "--sort", "-lr").out.splitlines()[0].split()[5] == "lr"
+    with go_on(filled, params={"depth": 5}):
+        assert listed(filled, "--where", "depth = 5") == ["calm-heron"]
+    filled.fails("runs", "list", "--where", "depth = 5", code=2, kind="bad-query")
+
+
+def test_a_parent_is_named_like_any_run(sandbox: Sandbox) -> None:
+    parents = [run(number, "swift-otter", name="search") for number in (0, 1)]
+    children = [run(number, "calm-lynx", parent=parents[number - 2].id) for number in (2, 3)]
+    last = run(9, "dry-finch", parent=children[0].id)
+    import_tags(sandbox.root, [*parents, *children, last])
+
+    def ids(where: str) -> list[str]:
+        return shown(sandbox.here("runs", "list", "--columns", "id", "--where", where).out)
+
+    assert ids("parent = search") == [children[1].id, children[0].id]
+    assert ids("parent = swift-otter") == [children[1].id]
+    for where in (f"parent = '{parents[0].id[:13]}'", f"parent = {parents[0].id}", "parent = 'search~1'"):
+        assert ids(where) == [children[0].id]
+    assert ids("parent != search") == [last.id]
+    assert ids("id in (last, 'search~1')") == [last.id, parents[0].id]
+    assert "no run 'serch'" in sandbox.here("runs", "list", "--where", "parent = serch").err
+    sandbox.fails("runs", "list", "--where", "parent = 2026", code=2, kind="ambiguous-run")
+
+
 def test_what_is_sorted_by_is_shown_first(filled: Sandbox) -> None:
     head = filled.here("runs", "list", "--sort", "-params.lr,min.loss").out.splitlines()[0].split()
     assert head[5:9] == ["lr", "min.loss", "acc", "loss"]
@@ -176,6 +205,43 @@ def test_columns(filled: Sandbox) -> None:
         "bold-wren   FAILED          0.5                                     ValueError: no  bbbbbbbbbb  1m12s  python train.py",
         "… 2 more: --limit 0 lists all",
     ]
+
+
+def test_all_columns(filled: Sandbox) -> None:
+    head = filled.here("runs", "list", "--columns", "*,exit").out.splitlines()[0].split()
+    assert head[:7] == ["id", "name", "status", "when", "took", "metrics.acc", "metrics.loss"]
+    assert head[7:] == ["params.amp", "params.lr", "params.optimizer", "tags.purpose", "exit"]
+    assert filled.here("runs", "list", "--columns", "acc,lr").out.split()[:2] == ["metrics.acc", "params.lr"]
+
+
+def test_long_titles_are_shortened_where_more_columns_fit_so(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = {"train/accuracy_top_five": 0.5, "train/loss": 0.25, "val/accuracy_top_five": 0.5, "val/loss": 0.125}
+    import_tags(sandbox.root, [run(0, metrics=metrics, params={"only": 1}), *(run(n, metrics=metrics) for n in (1, 2))])
+    for width, titles in (
+        ("80", ["tra…ive", "tra…oss", "val…ive"]),
+        ("120", ["train…p_five", "train/loss", "val/a…p_five", "val/loss"]),
+        ("140", list(metrics)),
+    ):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = sandbox.here("runs", "list").out.splitlines()
+        assert lines[0].split()[4:] == titles
+        assert max(map(len, lines)) <= int(width)
+        assert lines[-1] == "1 more column: --columns '*'" if width == "80" else lines[-1].startswith("2026")
+
+
+def test_a_run_with_warnings_is_marked(sandbox: Sandbox) -> None:
+    import_tags(sandbox.root, [run(0, warnings=("output model.pt was not written",)), run(1)])
+    lines = sandbox.here("runs", "list").out.splitlines()
+    assert "FINISHED!" in lines[2] and "!" not in lines[1]
+    assert lines[-1] == "! has warnings: gitmlog runs show RUN"
+    assert "!" not in sandbox.here("runs", "list", "--columns", "name").out
+
+
+def test_nested_runs_are_marked(sandbox: Sandbox) -> None:
+    import_tags(sandbox.root, [run(0, name="search"), run(1, name="try", parent=run(0).id), run(2, parent=run(0).id)])
+    names = [line[29:37].rstrip() for line in sandbox.here("runs", "list").out.splitlines()]
+    assert names == ["name", "└", "└ try", "search"]
+    assert "└" not in sandbox.here("runs", "list", "--where", "parent").out
 
 
 def test_limits(sandbox: Sandbox) -> None:
@@ -253,14 +319,20 @@ def test_one_that_was_killed_is_counted_until_it_is_recovered(filled: Sandbox) -
     go_on(filled)
     done = filled.here("runs", "list")
     assert LIVE not in done.out
-    assert done.err == "note: 1 run was not closed (killed): gitmlog runs recover\n"
-    assert json.loads(filled.here("runs", "list", "--json").out)["notes"] == [
-        "1 run was not closed (killed): gitmlog runs recover"
-    ]
+    said = f"1 run was killed and not recorded ({LIVE} now): gitmlog runs recover"
+    assert done.err == f"note: {said}\n"
+    assert json.loads(filled.here("runs", "list", "--json").out)["notes"] == [said]
+    for spec in (LIVE, "now", "calm-heron", "20260401", f"run/{LIVE}"):
+        error = filled.fails("runs", "show", spec, code=3, kind="no-run")
+        assert error["message"] == f"run {LIVE} was killed, and is not recorded"
+        assert error["hint"] == f"gitmlog runs recover {LIVE}"
     go_on(filled, RUNS[0].id)  # recorded, and killed before its folder was cleared away
     assert filled.here("runs", "list").err == done.err
     go_on(filled, "20260402-000000-calm-heron")
-    assert "2 runs were not closed" in filled.here("runs", "list").err
+    for day in ("03", "04"):
+        go_on(filled, f"202604{day}-000000-calm-heron")
+    text = filled.here("runs", "list").err
+    assert "4 runs were killed and not recorded (" in text and " and 1 more)" in text
     assert filled.here("-q", "runs", "list").err == ""
 
 
@@ -281,8 +353,9 @@ def test_bad_queries(filled: Sandbox) -> None:
             "message"
         ]
     )
-    filled.fails("runs", "list", "--sort", "acc", code=2, kind="bad-query")
-    assert "there is no column 'acc'" in filled.fails("runs", "list", "--columns", "id,acc", code=2, kind="bad-query")["message"]
+    filled.fails("runs", "list", "--sort", "accc", code=2, kind="bad-query")
+    assert "max" in filled.fails("runs", "show", "best:metrics.acc:mix", code=3, kind="no-run")["hint"]
+    assert "there is no column 'acd'" in filled.fails("runs", "list", "--columns", "id,acd", code=2, kind="bad-query")["message"]
     filled.fails("runs", "list", "--columns", "id,,name", code=2, kind="bad-query")
     filled.fails("runs", "list", "--csv", code=2, kind="usage")
     filled.fails("runs", "list", "--limit", "-1", code=2, kind="usage")

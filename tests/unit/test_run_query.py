@@ -271,6 +271,15 @@ def test_mistakes_are_pointed_at(where: str, at: int, said: str) -> None:
         ("metric.acc > 1", "did you mean `metrics.acc`?"),
         ("param.lr > 1", "did you mean `params.lr`?"),
         ("foo.bar > 1", "before the dot stands one of metrics"),
+        ("status = DONE", "FINISHED, FAILED, KILLED or RUNNING"),
+        ("status in (finished, done)", "FINISHED, FAILED, KILLED or RUNNING"),
+        ("name = mlp a", "goes in quotes: 'mlp a'"),
+        ("name = mlp a b and exit = 0", "goes in quotes: 'mlp a b'"),
+        ("exit = 0 && archived", "joined with `and`, not with `&&`"),
+        ("exit = 0 || archived", "joined with `or`, not with `||`"),
+        ("exit = 0&&archived", "joined with `and`"),
+        ("archived&&exit", "joined with `and`"),
+        ("archived = true )", "compare with"),
     ],
 )
 def test_what_was_meant_is_guessed(where: str, hint: str) -> None:

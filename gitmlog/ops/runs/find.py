@@ -11,6 +11,7 @@ from gitmlog.core.errors import NotFoundError, UsageError
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.toml import shorten
 from gitmlog.ops.runs.going import started
+from gitmlog.ops.runs.meant import bare_names, with_ids
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.direction import direction
 from gitmlog.runs.index import Index
@@ -25,6 +26,7 @@ _BACK = re.compile(r"(.+)~(\d{1,6})", re.DOTALL)
 _PREFIX = re.compile(r"[0-9]{1,8}|[0-9]{8}-[0-9a-z-]*")
 _WORDS = re.compile(r"[a-z]{1,40}-[a-z]{1,40}")
 _MAX_NOTES = 5
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,19 @@ class Found:
 
 @dataclass(frozen=True)
 class FoundRuns:
-    """Runs in the order that was asked for, how many there are without the limit, and what else is to be said."""
+    """Runs in the order that was asked for.
+
+    Attributes:
+        runs: they.
+        total: how many there are without the limit.
+        notes: what else is to be said.
+        sorted_by: the facts that they are ordered by.
+    """
 
     runs: tuple[Found, ...]
     total: int
     notes: tuple[str, ...]
+    sorted_by: tuple[Field, ...] = ()
 
 
 def search(
@@ -66,18 +76,19 @@ def search(
     """The runs that fulfil `where` (all when it is None), newest first or by `order_by`, at most `limit` (None: all).
 
     Raises:
-        UsageError: kind `bad-query`.
+        UsageError: kinds `bad-query`; `ambiguous-run`: `parent =` the beginning of several ids.
     """
-    asked = parse_where(where or "")
-    keys = parse_sort(order_by or ())
-    chosen, order = condition(asked, where or ""), ordering(keys)
     live, dead = started(ws)
     with closing(Index(ws.git, ws.home / "runs.db", progress)) as index:
-        entries, total = index.search(chosen, order, limit, live=live)
+        bare = bare_names(index, live)
+        asked, nameless = with_ids(parse_where(where or "", bare), _Finder(ws, index).ids)
+        keys = parse_sort(order_by or (), bare)
+        fields = tuple(key.field for key in keys)
+        entries, total = index.search(condition(asked, where or ""), ordering(keys), limit, live=live)
         notes = (*_problems(index.problems()), *_unclosed(dead, index))
         if not total or keys:
-            notes += tuple(_unknown([*fields_of(asked), *(key.field for key in keys)], index, live))
-    return FoundRuns(tuple(_found(entry) for entry in entries), total, notes)
+            notes += (*nameless, *_unknown([*fields_of(asked), *fields], index, live))
+    return FoundRuns(tuple(_found(entry) for entry in entries), total, notes, fields)
 
 
 def find(ws: Workspace, spec: str, *, unique: bool = False) -> Found:
@@ -121,6 +132,13 @@ class _Finder:
             or self.worded(name, steps, unique)
             or self.missing(spec)
         )
+
+    def ids(self, spec: str) -> list[str]:
+        """The ids of all runs that a word may mean: an id, as it is, all of a name, or what `find` finds. Raises as that."""
+        if is_run_id(spec):
+            return [spec]
+        entries, _ = self.index.search(("name = ?", (spec,)), live=self._live())
+        return [entry.record.id for entry in entries] or [self.find(spec, False).record.id]
 
     def nth(self, where: Sql, steps: int, what: str) -> Found:
         """The newest but `steps` of the recorded runs that fulfil a condition."""
@@ -184,6 +202,8 @@ class _Finder:
         entries, _ = self.index.search(where, ordering((Key(field, descending),)), limit=1)
         if not entries:
             hint = f"gitmlog runs list --where {field.space or 'metrics'}.NAME; only runs that are FINISHED are looked at"
+            if ":" in field.key and field.key not in self.index.keys("metrics"):
+                hint = "after the last colon stands `min` or `max`, as in best:metrics.acc:max"
             raise NotFoundError(f"no finished run has a number as {shorten(str(field))}", kind="no-run", hint=hint)
         return _found(entries[0])
 
@@ -198,11 +218,19 @@ class _Finder:
         """Say what is near. Raises NotFoundError."""
         from difflib import get_close_matches
 
+        self._check_killed(spec)
         known = self.index.names()
         words = {word: None for pair in known[:2_000] for word in (pair[1], pair[0])}
         near = get_close_matches(spec, words, 3, 0.6)
         hint = f"did you mean {' or '.join(near)}?" if near else _list_hint(len(known))
         raise NotFoundError(f"no run {shorten(spec)!r}", kind="no-run", hint=hint)
+
+    def _check_killed(self, spec: str) -> None:
+        word = spec.removeprefix("refs/tags/").removeprefix("run/")
+        for dead in started(self.ws)[1]:
+            if word in (dead.id, dead.name, dead.id[16:]) or (_PREFIX.fullmatch(word) and dead.id.startswith(word)):
+                said = f"run {dead.id} was killed, and is not recorded"
+                raise NotFoundError(said, kind="no-run", hint=f"gitmlog runs recover {dead.id}")
 
 
 def _ambiguous(word: str, identities: Sequence[str], total: int) -> UsageError:
@@ -239,9 +267,14 @@ def _problems(problems: Sequence[str]) -> list[str]:
     return [*problems[:_MAX_NOTES], *([f"{more:,} more tags under run/ could not be read"] if more > 0 else [])]
 
 
-def _unclosed(dead: Sequence[str], index: Index) -> list[str]:
+def _unclosed(dead: Sequence[RunRecord], index: Index) -> list[str]:
     """A folder whose run is recorded is only rest that recovering clears away: nobody needs to know."""
     recorded = {identity for identity, _ in index.names()} if dead else set()
-    count = len([identity for identity in dead if identity not in recorded])
-    was = "1 run was" if count == 1 else f"{count:,} runs were"
-    return [f"{was} not closed (killed): gitmlog runs recover"] if count else []
+    names = [_called(record) for record in dead if record.id not in recorded]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    was = "1 run was" if len(names) == 1 else f"{len(names):,} runs were"
+    return [f"{was} killed and not recorded ({', '.join(names[:_NAMED])}{more}): gitmlog runs recover"] if names else []
+
+
+def _called(record: RunRecord) -> str:
+    return record.id if record.name == record.id[16:] else f"{record.id} {shorten(record.name)}"

@@ -22,9 +22,9 @@ _MAX_START = 1 << 22
 _MAX_JOURNAL = 16 << 20
 
 
-def started(ws: Workspace) -> tuple[list[Entry], list[str]]:
-    """The runs that are going on, and the ids of those whose process has ended without closing them."""
-    live, dead = [], []
+def started(ws: Workspace) -> tuple[list[Entry], list[RunRecord]]:
+    """The runs that are going on, and what was known at the start of those whose process has ended without closing them."""
+    live, dead = list[Entry](), list[RunRecord]()
     for folder in run_folders(ws.home):
         record = _start(folder.path / "start.json", folder.id)
         if record is None:
@@ -32,7 +32,7 @@ def started(ws: Workspace) -> tuple[list[Entry], list[str]]:
         if _has_owner(folder):
             live.append(Entry(_with_logged(record, folder)))
         else:
-            dead.append(folder.id)
+            dead.append(record)
     return live, dead
 
 

@@ -130,7 +130,7 @@ def _having(metric: str, where: str | None) -> str:
     from gitmlog.runs.query import Field, parse_where
 
     has = str(Field("metrics", metric))
-    if where is None or parse_where(where) is None:
+    if where is None or parse_where(where, lambda key: Field("metrics", key)) is None:
         return has
     return f"({where}) and {has}"
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitmlog.cli.options import json_option, pass_app
-from gitmlog.cli.output import App, echo
+from gitmlog.cli.output import App, echo, plural
 from gitmlog.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitmlog.cli.runs_fitting import Fitting
     from gitmlog.ops.runs.find import Found, FoundRuns
 
 _ENOUGH = 50
@@ -22,7 +23,7 @@ _ENOUGH = 50
 @click.command("list")
 @click.option("--where", metavar="EXPR", help="Only runs for which this is true.")
 @click.option("--sort", metavar="KEYS", help="Order by these, between commas; -KEY the other way round.")
-@click.option("--columns", metavar="NAMES", help="Show these, between commas; metrics.* are all metrics.")
+@click.option("--columns", metavar="NAMES", help="Show these, between commas; metrics.* are all metrics, * is everything.")
 @click.option(
     "-n", "--limit", type=click.IntRange(0), metavar="N", help=f"At most so many; 0 is all (default {_ENOUGH} as text, else all)."
 )
@@ -56,7 +57,7 @@ def command(
     elif as_csv:
         _print_csv(found, columns)
     else:
-        _print_table(app, found, columns, sort, is_all=not where)
+        _print_table(app, found, columns, is_all=not where)
     if not as_json:
         for note in found.notes:
             app.note(note)
@@ -86,15 +87,16 @@ def _print_csv(found: FoundRuns, columns: str | None) -> None:
     echo(as_csv(chosen(columns, found.runs) if columns else complete(found.runs), found.runs).rstrip("\n"))
 
 
-def _print_table(app: App, found: FoundRuns, columns: str | None, sort: str | None, *, is_all: bool) -> None:
-    from gitmlog.cli.runs_table import chosen, fitting, table
+def _print_table(app: App, found: FoundRuns, columns: str | None, *, is_all: bool) -> None:
+    from gitmlog.cli.runs_fitting import Fitting, fitting
+    from gitmlog.cli.runs_table import chosen, table
 
-    shown = chosen(columns, found.runs) if columns else fitting(found.runs, sort)
+    shown = Fitting(tuple(chosen(columns, found.runs)), 0) if columns else fitting(found.runs, found.sorted_by)
     if not found.runs:
         return app.say(_nothing(is_all))
-    for line in table(shown, found.runs):
+    for line in table(shown.columns, found.runs):
         echo(line)
-    for line in _remarks(found.runs, found.total):
+    for line in _remarks(found.runs, found.total, shown):
         app.say(line)
     return None
 
@@ -103,6 +105,9 @@ def _nothing(is_all: bool) -> str:
     return "no run yet: gitmlog run -- python train.py" if is_all else "no run is like that: gitmlog runs list"
 
 
-def _remarks(runs: Sequence[Found], total: int) -> list[str]:
+def _remarks(runs: Sequence[Found], total: int, shown: Fitting) -> list[str]:
     more = [f"… {total - len(runs):,} more: --limit 0 lists all"] if total > len(runs) else []
-    return more + (["* archived"] if any(run.archived for run in runs) else [])
+    if any(column.title == "status" for column in shown.columns):
+        more += ["! has warnings: gitmlog runs show RUN"] if any(run.record.warnings for run in runs) else []
+        more += ["* archived"] if any(run.archived for run in runs) else []
+    return more + ([f"{plural(shown.left_out, 'more column')}: --columns '*'"] if shown.left_out else [])
