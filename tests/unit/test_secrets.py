@@ -368,14 +368,17 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_takes_linear_time(name: str) -> None:
-    took = []
-    for size in (1 << 17, 1 << 19):
+    """The best of three, since others may use the machine."""
+
+    def took_for(size: int) -> float:
         text = HOSTILE[name] * (size // len(HOSTILE[name]))
         begun = time.process_time()
         Scrubber(["abcdefgh", "passwordx"]).text(text)
         Scrubber().stream()(text)
         Scrubber().command([text])
-        took.append(time.process_time() - begun)
+        return time.process_time() - begun
+
+    took = [min(took_for(size) for _ in range(3)) for size in (1 << 17, 1 << 19)]
     assert took[1] < max(12 * took[0], 0.1)
     assert took[1] < 3
 
