@@ -338,9 +338,9 @@ def test_numbers_and_times() -> None:
 CONDITIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne}
 values = st.sampled_from([0.0, 0.5, 1.0, -2.0, math.inf])
 tests = st.tuples(st.sampled_from(["metrics.a", "metrics.b", "params.p"]), st.sampled_from(sorted(CONDITIONS)), values)
-nodes: st.SearchStrategy[Any] = st.deferred(
-    lambda: tests | st.tuples(st.just("not"), nodes) | st.tuples(st.sampled_from(["and", "or"]), nodes, nodes)
-)
+nodes: st.SearchStrategy[Any] = tests
+for _ in range(4):  # of bounded depth, as conditions are
+    nodes = tests | st.tuples(st.just("not"), nodes) | st.tuples(st.sampled_from(["and", "or"]), nodes, nodes)
 facts = st.dictionaries(st.sampled_from(["a", "b"]), values | st.just(math.nan))
 
 
