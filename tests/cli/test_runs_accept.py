@@ -99,6 +99,51 @@ def test_a_branch_that_went_on_is_merged(base: Sandbox) -> None:
     assert base.run("git", "fsck", "--strict", "--no-dangling", check=True).out == ""
 
 
+@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize("merged", [False, True])
+def test_what_is_said_to_undo_it_undoes_it(base: Sandbox, merged: bool, detached: bool) -> None:
+    make_run(base, files={"train.py": "print(2)\n", "lib/new.py": "x = 1\n"})
+    if merged:
+        base.write("notes.txt", "four\n")
+        base.commit("meanwhile")
+    if detached:
+        base.git("checkout", "-q", "--detach")
+    before = head(base)
+    base.write("mine.txt", "mine\n")
+    last = base.here("runs", "accept", "last").out.splitlines()[-1]
+    assert head(base) != before
+    base.write("lib/more.py", "x = 2\n")
+    assert last.startswith("undo: git checkout ")
+    base.git(*last.removeprefix("undo: git ").split())
+    assert head(base) == before
+    assert base.git("status", "--porcelain") == "?? lib/\n?? mine.txt\n"
+    assert base.git("branch", "--show-current") == ("" if detached else "main\n")
+
+
+def test_undoing_brings_tracked_files_back(base: Sandbox) -> None:
+    base.write("model.pt", "old")
+    base.here("add", "model.pt")
+    before = base.commit("model")
+    make_run(base, outputs={"model.pt": b"new"})
+    done = base.here("runs", "accept", "last")
+    assert done.out.splitlines()[-1] == f"undo: git checkout -B main {before[:10]} && gitmlog checkout"
+    assert (base.root / "model.pt").read_text() == "new"
+    base.git("checkout", "-q", "-B", "main", before)
+    assert base.here("checkout").code == 0
+    assert (base.root / "model.pt").read_text() == "old"
+
+
+def test_what_speaks_against_a_run_is_said(base: Sandbox) -> None:
+    make_run(base, status="FAILED", error="ValueError: \x1b[31mbad", exit=1, warnings=("output model.pt was not written",))
+    done = base.here("runs", "accept", "last")
+    assert done.err.splitlines() == [
+        "note: the run FAILED: ValueError: ?[31mbad",
+        "note: the run's warning: output model.pt was not written",
+    ]
+    make_run(base, OTHER, status="KILLED")
+    assert "the run was KILLED" in str(accept(base, "last", "--no-checkout")["notes"])
+
+
 def test_what_does_not_differ_is_not_touched(base: Sandbox) -> None:
     edit_and_run(base)
     base.write("notes.txt", "mine\n")

@@ -127,6 +127,55 @@ def test_show(box: Sandbox) -> None:
     assert "warning      no driver\n" in failed
 
 
+def test_show_is_short_where_values_are_long(box: Sandbox) -> None:
+    long = "x" * 5_000
+    make_run(box, THREE, params={"p": long}, tags={"t": long}, command=("run", long))
+    lines = laid_out(box, "show", THREE)
+    assert len(lines) < 30
+    assert sum(line.endswith("…") for line in lines) == 3
+    found = json.loads(runs(box, "show", THREE, "--json"))
+    assert (found["params"]["p"], found["tags"]["t"], found["command"][1]) == (long, long, long)
+
+
+def test_show_of_nested_runs(box: Sandbox) -> None:
+    for number in range(23):
+        make_run(box, f"20260103-0000{number:02}-calm-heron", name="n" * 99, parent=TWO, metrics={"acc": [(0, number / 7)]})
+    text = "\n".join(laid_out(box, "show", TWO))
+    assert "nested runs\n  20260103-000000-calm-heron  nnnnnnnnnnnnnnn…  FINISHED  acc 0\n" in text
+    assert f"  … and 3 more: gitmlog runs list --where 'parent = {TWO}'" in text
+    assert len(json.loads(runs(box, "show", TWO, "--json"))["nested"]) == 23
+    assert f"part of run {TWO} (wide)" in " ".join(runs(box, "show", "20260103-000000").split())
+    make_run(box, THREE, parent="20250101-000000-lost-owl")
+    assert "part of run 20250101-000000-lost-owl\n" in runs(box, "show", THREE)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(-2, "killed by SIGINT"), (-99, "killed by signal 99"), (137, "exit 137 (SIGKILL)"), (255, "exit 255"), (1, "exit 1")],
+)
+def test_exit_codes_in_words(box: Sandbox, code: int, said: str) -> None:
+    make_run(box, THREE, exit=code, user="", host="")
+    assert f"ran          in ., {said}\n" in runs(box, "show", THREE)
+
+
+def test_the_traceback_of_a_failed_run(box: Sandbox) -> None:
+    trace = b'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: bad\n'
+    facts = {"status": "FAILED", "error": "ValueError: bad", "exit": 1}
+    make_run(box, THREE, artifacts={"traceback.txt": trace}, log=b"epoch 1", **facts)
+    assert f"error\n  ValueError: bad\n  traceback.txt: gitmlog runs log {THREE} ends with it\n" in runs(box, "show", THREE)
+    assert runs(box, "log", THREE) == "epoch 1\n" + trace.decode()
+    assert runs(box, "log", THREE, "--tail", "1") == "ValueError: bad\n"
+    other = "20260104-000000-calm-heron"
+    make_run(box, other, artifacts={"traceback.txt": trace}, log=b"epoch 1\n" + trace, **facts)
+    assert runs(box, "log", other).count("ValueError") == 1
+    make_run(box, "20260105-000000-calm-heron", artifacts={"traceback.txt": trace + b"lost\n"}, log=b"kept", **facts)
+    (oid_file,) = (
+        path for path in (box.root / ".git/gitmlog/cache").rglob(f"*{hash_bytes(trace + b'lost' + chr(10).encode())[2:]}")
+    )
+    oid_file.unlink()
+    assert runs(box, "log", "20260105") == "kept"
+
+
 def test_show_as_json(box: Sandbox) -> None:
     found = json.loads(runs(box, "show", ONE, "--json"))
     assert (found["id"], found["tag"], found["archived"], found["params"]["layers"]) == (ONE, f"run/{ONE}", False, [64, 32])

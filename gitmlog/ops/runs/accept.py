@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitmlog.core.atomic import storage_errors
@@ -87,7 +87,16 @@ def accept(ws: Workspace, spec: str, *, outputs: bool = True, progress: Progress
     refuse_live(found, "accepted")
     with storage_errors("accepting a run"), ws.changing(progress):
         done = _accept(ws, found, progress)
+    done = replace(done, notes=(*_doubts(found), *done.notes))
     return _check_out(ws, found, done, progress) if outputs else replace(done, outputs=())
+
+
+def _doubts(found: Found) -> Iterator[str]:
+    """What somebody who accepts the run should know of it."""
+    record = found.record
+    if record.status != "FINISHED":
+        yield f"the run {'FAILED' if record.status == 'FAILED' else 'was KILLED'}{f': {record.error}' if record.error else ''}"
+    yield from (f"the run's warning: {warning}" for warning in record.warnings)
 
 
 def refuse_live(found: Found, verb: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
+from gitmlog.cli.columns import plain
 from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo_json, plural
 from gitmlog.core.paths import display
@@ -40,6 +42,12 @@ def command(app: App, run: str, no_checkout: bool, as_json: bool) -> None:
     _show(app, done)
 
 
+def _undo(done: Accepted) -> str:
+    """Keeps what was edited meanwhile. So does `git reset --keep`, but it looks at no file anew, and refuses those just written."""
+    where = "" if done.branch == "HEAD" else f"-B {shlex.quote(plain(done.branch))} "
+    return f"git checkout {where}{done.before[:10]}{' && gitmlog checkout' if done.outputs else ''}"
+
+
 def _show(app: App, done: Accepted) -> None:
     branch = display(done.branch)
     if done.how == "already":
@@ -54,4 +62,6 @@ def _show(app: App, done: Accepted) -> None:
         app.say(f"outputs are as in the run: {', '.join(map(display, done.outputs))}" if len(done.outputs) < 6
                 else f"{plural(len(done.outputs), 'output')} are as in the run")  # fmt: skip
     for note in done.notes:
-        app.note(note)
+        app.note(plain(note))
+    if done.how != "already" and done.before:
+        app.say(f"undo: {_undo(done)}")

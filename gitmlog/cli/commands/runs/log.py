@@ -20,7 +20,7 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?
 @json_option
 @pass_app
 def command(app: App, run: str, tail: int | None, as_json: bool) -> None:
-    """Print what a run wrote to standard output and error.
+    """Print what a run wrote to standard output and error, and the traceback that made it fail.
 
     To a file or a program it goes byte for byte; on a terminal without colours and other codes, and of a line that was
     written over (a progress bar) only its last state.
@@ -31,11 +31,11 @@ def command(app: App, run: str, tail: int | None, as_json: bool) -> None:
       gitmlog runs log baseline --tail 20
       gitmlog runs log last > train.log
     """
-    from gitmlog.ops.runs.contents import log_text
+    from gitmlog.ops.runs.details import whole_log
     from gitmlog.ops.runs.find import find
 
     found = find(app.workspace, run)
-    data = log_text(app.workspace, found, app.progress)
+    data = whole_log(app.workspace, found, app.progress)
     if tail is not None:
         data = (
             b"".join(re.findall(rb"[^\n]*\n|[^\n]+", data)[-tail:]) if tail else b""

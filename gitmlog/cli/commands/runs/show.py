@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gitmlog.cli.columns import grid, number_text, plain, terminal_width, value_text, wrapped
+from gitmlog.cli.columns import cut, grid, number_text, plain, terminal_width, value_text, wrapped
 from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo, echo_json, human_size, plural
 from gitmlog.core.paths import display
@@ -16,11 +18,13 @@ from gitmlog.core.paths import display
 if TYPE_CHECKING:
     from gitmlog.git.treediff import FileChange
     from gitmlog.ops.runs.details import Details
+    from gitmlog.ops.runs.find import Found
     from gitmlog.runs.artifacts import Artifact
     from gitmlog.runs.record import DataFacts, RunRecord
 
 _MANY = 20
 _LABEL = 13
+_LONGEST = 200
 
 
 @click.command("show")
@@ -55,25 +59,27 @@ def _document(found: Details) -> dict[str, Any]:
     changes = [{"path": change.path, "old_path": change.old_path, "kind": change.kind} for change in found.changes]
     artifacts = {name: getattr(found.artifacts, name) for name in ("artifact", "output", "record")}
     more = {"artifacts": artifacts, "environment": found.environment, "changes": changes, "notes": list(found.notes)}
-    return plain_record(run.record) | where | more
+    nested = [{"id": each.record.id, "name": each.record.name, "status": each.record.status} for each in found.nested]
+    return plain_record(run.record) | where | more | {"nested": nested}
 
 
 def _lines(found: Details) -> Iterator[str]:
     record = found.found.record
     yield from _verdict(found)
-    yield from _section("error", [f"  {line}" for line in wrapped(plain(record.error), terminal_width() - 2) if line])
-    yield from _table("parameters", [(plain(key), value_text(value)) for key, value in sorted(record.params.items())])
+    yield from _section("error", _error(found))
+    yield from _table("parameters", [(plain(key), _short(value_text(value))) for key, value in sorted(record.params.items())])
     yield from _metrics(record)
     yield from _table("inputs", _data(record.inputs), right=(2,))
     yield from _table("outputs", _data(record.outputs), right=(2,))
     yield from _table("models", [(plain(name), display(path)) for name, path in sorted(record.models.items())])
     yield from _table("artifacts", _artifacts(found.artifacts.artifact), right=(2,))
-    yield from _table("tags", [(plain(key), plain(value)) for key, value in sorted(record.tags.items())])
+    yield from _table("tags", [(plain(key), _short(plain(value))) for key, value in sorted(record.tags.items())])
+    yield from _section("nested runs", _nested(found))
     yield ""
     yield from _facts("code", _code(record), _changes(found.changes))
     yield from _facts("environment", ", ".join(_environment(found.environment)))
-    yield from _facts("command", plain(shlex.join(record.command)))
-    yield from _facts("ran", _ran(record))
+    yield from _facts("command", _short(plain(shlex.join(record.command))))
+    yield from _facts("ran", _ran(found))
     yield from (line for text in (*record.warnings, *found.notes) for line in _facts("warning", plain(text)))
     yield from _next(found)
 
@@ -89,11 +95,38 @@ def _verdict(found: Details) -> Iterator[str]:
         yield record.id
 
 
-def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield ""
-        yield title
-        yield from lines
+def _short(text: str) -> str:
+    """--json has it whole."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _error(found: Details) -> Iterator[str]:
+    from gitmlog.ops.runs.details import TRACEBACK, has_traceback
+
+    record = found.found.record
+    for line in wrapped(_short(plain(record.error)), terminal_width() - 2):
+        yield from [f"  {line}"] if line else []
+    if has_traceback(found.artifacts):
+        yield f"  {TRACEBACK}: gitmlog runs log {record.id} ends with it"
+
+
+def _nested(found: Details) -> Iterator[str]:
+    rows = [(each.record.id, cut(plain(each.record.name), 16), each.record.status, _figure(found, each)) for each in found.nested]
+    yield from grid(rows[:_MANY])
+    if len(rows) > _MANY:
+        yield f"  … and {len(rows) - _MANY:,} more: gitmlog runs list --where 'parent = {found.found.record.id}'"
+
+
+def _figure(found: Details, run: Found) -> str:
+    """The metric that most of the nested runs have."""
+    counts = Counter(key for each in found.nested for key in each.record.metrics)
+    key = min(counts, key=lambda key: (-counts[key], key), default="")
+    return f"{cut(plain(key), 10)} {number_text(run.record.metrics[key].last)}" if key in run.record.metrics else ""
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    if found := list(lines):
+        yield from ("", title, *found)
 
 
 def _table(title: str, rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:
@@ -177,13 +210,24 @@ def _environment(tables: Mapping[str, Any]) -> Iterator[str]:
     yield from (plain(str(device)) for device in gpu.get("devices", ()))
 
 
-def _ran(record: RunRecord) -> str:
+def _ran(found: Details) -> str:
+    record = found.found.record
     parts = [f"in {display(record.folder)}"]
-    parts += [f"exit {record.exit}"] if record.exit is not None else []
+    parts += [_exit(record.exit)] if record.exit is not None else []
     parts += [f"by {plain(record.user)}{f' on {plain(record.host)}' if record.host else ''}"] if record.user else []
-    parts += [f"part of run {record.parent}"] if record.parent else []
+    name = plain(found.parent.record.name) if found.parent else record.parent[16:]
+    parts += [f"part of run {record.parent}{f' ({name})' if name != record.parent[16:] else ''}"] if record.parent else []
     parts += [f"goes on from run {record.resumes}"] if record.resumes else []
     return ", ".join(parts)
+
+
+def _exit(code: int) -> str:
+    """-N is signal N; a shell says 128 + N."""
+    number = -code if code < 0 else code - 128
+    name = {each.value: each.name for each in signal.Signals}.get(number, "")
+    if code < 0:
+        return f"killed by {name or f'signal {number}'}"
+    return f"exit {code}{f' ({name})' if name else ''}"
 
 
 def _next(found: Details) -> Iterator[str]:
