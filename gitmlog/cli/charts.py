@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import click
 
 from gitmlog.cli.columns import cells, cut, number_text, padded, plain
-from gitmlog.runs.tags import short
+from gitmlog.cli.ticks import log_ticks, ticks
 
 if TYPE_CHECKING:
     from gitmlog.ops.runs.plot import Chart, Line
@@ -65,11 +65,12 @@ class _Canvas:
 
 @dataclass(frozen=True)
 class _Scale:
-    """From values to dots. With `log` the ends are decimal logarithms."""
+    """From values to dots. With `log` the ends are decimal logarithms; `only` is the one value that there is, if so."""
 
     start: float
     end: float
     log: bool = False
+    only: float | None = None
 
     def place(self, value: float, dots: int) -> int:
         """Which of so many dots."""
@@ -77,11 +78,6 @@ class _Scale:
         return round(
             (value / 2 - self.start / 2) / (self.end / 2 - self.start / 2) * (dots - 1)
         )  # halves: the whole may be infinite
-
-    def at(self, share: float) -> float:
-        """The value at a share of the way."""
-        value = self.start * (1 - share) + self.end * share
-        return 10.0 ** max(-323.0, min(308.0, value)) if self.log else value
 
 
 def draw(chart: Chart, look: Look) -> list[str]:
@@ -98,15 +94,16 @@ def draw(chart: Chart, look: Look) -> list[str]:
         return [title, "there is nothing to draw", *_legend(chart, look)]
     legend = _legend(chart, look)
     height = max(_SMALLEST, look.height - len(legend) - 4)
+    braille = look.unicode and (look.color or not several)
     x_scale = _scale((x for line in chart.lines for x, y in zip(line.x, line.y, strict=True) if not math.isnan(y)), log=False)
     y_scale = _scale((y for line in chart.lines for y in line.y if not math.isnan(y)), log=chart.log)
-    labels = _y_labels(y_scale, height)
+    labels = _y_labels(y_scale, height, 4 if braille else 1)
     margin = max(map(len, labels.values())) + 1
-    canvas = _Canvas(max(10, look.width - margin - 2), height, look.unicode and (look.color or not several), _letters(several))
+    canvas = _Canvas(max(10, look.width - margin - 2), height, braille, _letters(several))
     for number, line in enumerate(thinned(chart, canvas.size[0]).lines):
         _draw_line(canvas, line, number, x_scale, y_scale)
     rows = [_row(canvas, row, labels.get(row, ""), margin, look) for row in range(height)]
-    return [cut(title, look.width), *rows, *_x_axis(x_scale, canvas.width, margin, chart.x_label, look), *legend]
+    return [cut(title, look.width), *rows, *_x_axis(x_scale, canvas, margin, chart, look), *legend]
 
 
 def _letters(several: bool) -> str:
@@ -118,7 +115,7 @@ def _scale(values: Iterator[float], *, log: bool) -> _Scale:
     start, end = min(found), max(found)
     if end / 2 - start / 2 <= abs(start) * 1e-12:  # one value only
         spread = abs(start) * 0.1 or 1.0
-        return _Scale(start - spread, end + spread, log)
+        return _Scale(start - spread, end + spread, log, start)
     return _Scale(start, end, log)
 
 
@@ -132,17 +129,11 @@ def _draw_line(canvas: _Canvas, line: Line, number: int, x_scale: _Scale, y_scal
         before = here
 
 
-def _y_labels(scale: _Scale, height: int) -> dict[int, str]:
-    """Row -> value at its middle."""
-    every = max(2, (height - 1) // 4)
-    rows = [*range(0, height - 1 - every // 2, every), height - 1]
-    return {row: _tick(scale, 1 - row / (height - 1)) for row in rows}
-
-
-def _tick(scale: _Scale, share: float) -> str:
-    """Zero for what is so near to it that no dot shows the difference."""
-    value = scale.at(share)
-    return "0" if not scale.log and abs(value) < (scale.end - scale.start) * 1e-3 else short(value)
+def _y_labels(scale: _Scale, height: int, dots: int) -> dict[int, str]:
+    """Row -> the round number that lies in it."""
+    count = max(2, height // 3)
+    found = log_ticks(scale.start, scale.end, count) if scale.log else ticks(scale.start, scale.end, count)
+    return {height - 1 - scale.place(value, height * dots) // dots: text for value, text in found.items()}
 
 
 def _row(canvas: _Canvas, row: int, label: str, margin: int, look: Look) -> str:
@@ -164,12 +155,36 @@ def _cell(canvas: _Canvas, cell: tuple[int, int], number: int) -> str:
     return chr(_BRAILLE + canvas.dots[cell]) if canvas.braille else canvas.letters[number % len(canvas.letters)]
 
 
-def _x_axis(scale: _Scale, width: int, margin: int, label: str, look: Look) -> Iterator[str]:
-    corner, line = ("└", "─") if look.unicode else ("+", "-")
-    yield " " * margin + corner + line * width
-    start, end = (short(scale.at(share)) for share in (0, 1))
-    middle = cut(label, max(4, width - len(start) - len(end) - 4))
-    yield " " * (margin + 1) + start + middle.center(width - len(start) - len(end)) + end
+def _x_axis(scale: _Scale, canvas: _Canvas, margin: int, chart: Chart, look: Look) -> Iterator[str]:
+    """The line with a mark at each round number, and the numbers below it, what they are at the right or where there is room."""
+    corner, line, mark = ("└", "─", "┴") if look.unicode else ("+", "-", "+")
+    across = canvas.size[0]
+    round_ones = ticks(scale.start, scale.end, max(2, canvas.width // 16), whole=chart.axis == "step")
+    texts = round_ones if scale.only is None else {scale.only: number_text(scale.only)}
+    found = {scale.place(value, across) * canvas.width // across: text for value, text in texts.items()}
+    yield " " * margin + corner + "".join(mark if column in found else line for column in range(canvas.width))
+    yield from _below(found, canvas.width, margin + 1, chart.x_label)
+
+
+def _below(found: Mapping[int, str], width: int, margin: int, label: str) -> Iterator[str]:
+    """The numbers centred below their marks; the label between the last two of them, else in a line of its own."""
+    text = ""
+    starts: list[tuple[int, int]] = []
+    for column, number in found.items():
+        start = max(0, min(column - len(number) // 2, width - len(number)))
+        if starts and start <= len(text):
+            continue
+        text = text.ljust(start) + number
+        starts.append((start, len(text)))
+    gaps = [(end, start) for (_, end), (start, _) in pairwise([*starts, (width + 1, 0)])]
+    room = next(((end, start) for end, start in reversed(gaps) if start - end >= len(label) + 4), None)
+    if room is None:
+        yield " " * margin + text
+        yield " " * margin + cut(label, width).center(width).rstrip()
+        return
+    place = room[0] + (room[1] - room[0] - len(label)) // 2
+    text = text.ljust(place)
+    yield (" " * margin + text[:place] + label + text[place + len(label) :]).rstrip()
 
 
 def _legend(chart: Chart, look: Look) -> list[str]:

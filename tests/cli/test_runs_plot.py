@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitmlog.cli.charts import Look, draw
+from gitmlog.cli.ticks import log_ticks, ticks
 from gitmlog.ops.runs.plot import Chart, Line, thinned
 from tests.cli.test_runs_look import on_terminal
 from tests.conftest import Sandbox
@@ -74,7 +75,7 @@ def test_the_newest_five_by_default(box: Sandbox) -> None:
     assert done.err == "note: the 5 newest of 6 runs that have it; --limit N shows more\n"
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert re.search(r"^ *0\.1818┤.*[abcde]", done.out, re.MULTILINE)
+    assert re.search(r"^ *1┤.*[abcde]", done.out, re.MULTILINE)
     assert "\x1b" not in done.out
 
 
@@ -149,7 +150,7 @@ def test_a_damaged_history_is_no_plot(box: Sandbox) -> None:
 def test_without_unicode(box: Sandbox, env: dict[str, str]) -> None:
     text = box.ok("runs", "plot", "val/loss", "last", env=env)
     assert text.isascii()
-    assert re.search(r"^ *0\.1818\+ .*\*", text, re.MULTILINE)
+    assert re.search(r"^ *1\+ .*\*", text, re.MULTILINE)
 
 
 def test_colours_on_a_terminal_only(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +250,7 @@ def test_a_hundred_thousand_points() -> None:
     values[50_000] = 7.0
     assert len(thinned(chart(line(values)), 140).lines[0].x) <= 4 * 141
     lines = draw(chart(line(values)), PLAIN)
-    assert lines[1].lstrip().startswith("7┤"), "one value of 100,000 is seen"
+    assert lines[1].strip("│ "), "one value of 100,000 is seen"
     assert "⡇" in lines[1] or "⢸" in lines[1] or any("\u2800" < c <= "\u28ff" for c in lines[1])
 
 
@@ -279,3 +280,71 @@ def test_extremes_have_a_picture(box: Sandbox) -> None:
         assert "2 infinite values left out" in box.here("runs", "plot", "big", "--x", axis, "--log").err
         for form in ("png", "html"):
             plot(box, "big", "--x", axis, "-o", f"{axis}.{form}")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "whole", "texts"),
+    [
+        (0.1818, 5.0, False, "1 2 3 4 5"),
+        (0.0, 49.0, True, "0 10 20 30 40"),
+        (0.0, 1.0, True, "0 1"),
+        (0.0, 3.0, True, "0 1 2 3"),
+        (-0.31, 0.29, False, "-0.3 -0.2 -0.1 0 0.1 0.2"),
+        (1000.1, 1000.2, False, "1000.1 1000.12 1000.14 1000.16 1000.18 1000.2"),
+        (1e-12, 3e-12, False, "1e-12 1.5e-12 2e-12 2.5e-12 3e-12"),
+        (-1e308, 1e308, False, "-1e+308 1e+308"),
+        (0.0, 5e-324, False, "0 4.941e-324"),
+    ],
+)
+def test_ticks_are_round(start: float, end: float, whole: bool, texts: str) -> None:
+    found = list(ticks(start, end, 5, whole=whole).values())
+    assert found == texts.split()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "texts"),
+    [
+        (-3.2, 2.0, "0.001 0.01 0.1 1 10 100"),
+        (0.1, 1.2, "2 5 10"),
+        (math.log10(3.1), math.log10(3.4), "3.1 3.15 3.2 3.25 3.3 3.35 3.4"),
+    ],
+)
+def test_ticks_of_logarithms_are_round(start: float, end: float, texts: str) -> None:
+    assert list(log_ticks(start, end, 6).values())[: len(texts.split())] == texts.split()
+
+
+@given(st.floats(-1e300, 1e300), st.floats(1e-6, 1e6), st.integers(2, 12), st.booleans())
+@settings(deadline=None)
+def test_there_are_few_ticks_within_the_ends(start: float, length: float, count: int, whole: bool) -> None:
+    end = start + length
+    found = ticks(start, end, count, whole=whole)
+    assert len(found) <= count / 0.7 + 2
+    assert all(start - length * 1e-6 <= value <= end + length * 1e-6 for value in found)
+
+
+def test_what_is_near_is_named(box: Sandbox) -> None:
+    for asked, named in (("loss", "val/loss"), ("val/lss", "val/loss"), ("cpu", "cpu.percent or machine.cpu.percent")):
+        assert box.fails("runs", "plot", asked, code=3, kind="no-metric")["hint"] == f"did you mean {named}?"
+
+
+def test_the_machine_is_drawn_over_time(box: Sandbox) -> None:
+    assert "seconds since the start" in plot(box, "cpu.percent")
+    assert json.loads(plot(box, "cpu.percent", "--json"))["x"] == "time"
+    assert json.loads(plot(box, "cpu.percent", "--x", "step", "--json"))["x"] == "step"
+    assert json.loads(plot(box, "val/loss", "--json"))["x"] == "step"
+
+
+def test_how_a_run_ended_is_in_the_legend(box: Sandbox) -> None:
+    make_run(box, "20260107-000000-swift-otter", name="bad", status="FAILED", metrics={"m": [(0, 1.0), (1, NAN)]})
+    make_run(box, "20260108-000000-swift-otter", name="cut", status="KILLED", metrics={"m": [(0, 1.0), (1, INF)]})
+    lines = plot(box, "m").splitlines()
+    assert lines[-2].endswith("cut KILLED  last inf, min 1, max 1")
+    assert lines[-1].endswith("bad FAILED  last nan, min 1, max 1")
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 93.0])
+def test_a_single_point_has_an_axis(value: float) -> None:
+    lines = draw(chart(line([value], [0.0])), PLAIN)
+    assert len([each for each in lines if "┤" in each]) >= 3
+    assert lines[-2].split() == ["0", "step"]
+    assert max(map(len, lines)) <= 80

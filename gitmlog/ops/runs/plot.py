@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ from gitmlog.core.progress import SILENT, Progress
 from gitmlog.ops.runs.contents import history
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.history import Point
+from gitmlog.runs.index import Index
 
 if TYPE_CHECKING:
     from gitmlog.ops.runs.find import Found
@@ -22,6 +24,7 @@ DEFAULT = 5
 _LARGEST = 1e300
 """Beyond, no distance between two values is a number: it is taken for infinite."""
 
+_MACHINE = ("cpu.percent", "memory.bytes", "machine.cpu.percent", "machine.memory.percent", "gpu.0.percent", "gpu.0.memory.bytes")
 _TRIES = 50
 """Runs whose files are looked into for a metric that no record names (those of the machine)."""
 
@@ -32,10 +35,12 @@ class Line:
 
     Attributes:
         run: its id.
-        label: its name, with the words of its id where the name alone does not tell it from the others.
+        label: its name, with the words of its id where the name alone does not tell it from the others, and its status unless
+            it is FINISHED.
         x: steps, or seconds since the run's start.
         y: values; with `Chart.log` those above zero only.
-        last, min, max: of all finite values, NaN when there are none.
+        last: the value that was logged last.
+        min, max: of all finite values, NaN when there are none.
         count: values that were logged.
     """
 
@@ -84,12 +89,14 @@ def gather(
     specs: Sequence[str] = (),
     *,
     where: str | None = None,
-    axis: Axis = "step",
+    axis: Axis | None = None,
     log: bool = False,
     limit: int | None = None,
     progress: Progress = SILENT,
 ) -> Chart:
     """The chart of `metric` in the runs that `specs` name, else in the newest that have it (`limit`, default five).
+
+    `axis` None: over its steps, but what the machine did over time.
 
     Raises:
         NotFoundError: kinds `no-metric`, and those of `find`.
@@ -98,15 +105,29 @@ def gather(
     runs, notes = _runs(ws, metric, specs, where, limit)
     found = [(run, history(ws, run, metric, progress)) for run in runs] if runs else list(_others(ws, metric, where, limit))
     if not found:
-        hint = "`gitmlog runs list` shows the runs, `gitmlog runs show RUN` the metrics of one"
-        raise NotFoundError(f"no run has a metric {display(metric)}", kind="no-metric", hint=hint)
+        raise NotFoundError(f"no run has a metric {display(metric)}", kind="no-metric", hint=_near(ws, metric))
+    along = axis or ("step" if any(metric in run.record.metrics for run, _ in found) else "time")
     labels = _labels([run for run, _ in found])
     lines = []
     for (run, points), label in zip(found, labels, strict=True):
-        line, left_out = _line(run, label, points, axis, log)
+        line, left_out = _line(run, label, points, along, log)
         lines.append(line)
         notes += left_out
-    return Chart(metric, axis, log, tuple(lines), tuple(notes))
+    return Chart(metric, along, log, tuple(lines), tuple(notes))
+
+
+def _near(ws: Workspace, metric: str) -> str:
+    """Names that hold the word come first: `loss` of `train/loss`."""
+    from difflib import get_close_matches
+
+    with closing(Index(ws.git, ws.home / "runs.db")) as index:
+        known = [*index.keys("metrics"), *_MACHINE]
+    word = metric.lower()
+    holding = [key for key in known if word and word in key.lower()]
+    near = list(dict.fromkeys([*holding, *get_close_matches(metric, known, 3, 0.6)]))[:5]
+    if near:
+        return f"did you mean {' or '.join(map(display, near))}?"
+    return "`gitmlog runs list` shows the runs, `gitmlog runs show RUN` the metrics of one"
 
 
 def _runs(
@@ -152,10 +173,11 @@ def _others(ws: Workspace, metric: str, where: str | None, limit: int | None) ->
 
 
 def _labels(runs: Sequence[Found]) -> list[str]:
-    """Names; where two are alike, with the words of the id."""
+    """Names; where two are alike, with the words of the id; and how it ended, where that says that the line is no whole one."""
     names = [run.record.name for run in runs]
     return [
-        name if names.count(name) == 1 else f"{name} ({run.record.id if name == run.record.id[16:] else run.record.id[16:]})"
+        (name if names.count(name) == 1 else f"{name} ({run.record.id if name == run.record.id[16:] else run.record.id[16:]})")
+        + ("" if run.record.status == "FINISHED" else f" {run.record.status}")
         for name, run in zip(names, runs, strict=True)
     ]
 
@@ -173,7 +195,7 @@ def _line(run: Found, label: str, points: Sequence[Point], axis: Axis, log: bool
         x.append(place if abs(place) <= _LARGEST else 0.0)
         y.append(math.nan if hidden or beyond else value)
     finite = [value for _, _, value in points if math.isfinite(value)]
-    facts = (finite[-1], min(finite), max(finite)) if finite else (math.nan,) * 3
+    facts = (points[-1].value, *((min(finite), max(finite)) if finite else (math.nan, math.nan)))
     notes = [f"{label}: {count:,} {what} left out" for count, what in _left_out(infinite, negative) if count]
     return Line(run.record.id, label, tuple(x), tuple(y), *facts, len(points)), notes
 

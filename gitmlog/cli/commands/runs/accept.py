@@ -43,7 +43,7 @@ def command(app: App, run: str, no_checkout: bool, as_json: bool) -> None:
 
 
 def _undo(done: Accepted) -> str:
-    """Keeps what was edited meanwhile. So does `git reset --keep`, but it looks at no file anew, and refuses those just written."""
+    """Keeps what was edited meanwhile; `git reset --keep` looks at no file anew, and refuses those that were just written."""
     where = "" if done.branch == "HEAD" else f"-B {shlex.quote(plain(done.branch))} "
     return f"git checkout {where}{done.before[:10]}{' && gitmlog checkout' if done.outputs else ''}"
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, metavar="[RUN]…")
 @click.option("--where", metavar="EXPR", help="The newest runs that fulfil a condition.")
 @click.option("-o", "--out", metavar="FILE", type=click.Path(dir_okay=False), help="Write a picture: .png, .svg or .html.")
-@click.option(
-    "--x", "axis", type=click.Choice(["step", "time"]), default="step", help="What goes along the chart (default step)."
-)
+@click.option("--x", "axis", type=click.Choice(["step", "time"]), help="What goes along (default step; of the machine's: time).")
 @click.option("--log", is_flag=True, help="A logarithmic scale for the values.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N runs (default 5, of those that are not named).")
 @click.option("-f", "--force", is_flag=True, help="Replace a file that is there.")
