@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from gitmlog.cli.commands.runs import SECTIONS as RUNS
 from gitmlog.cli.main import COMMANDS
 from gitmlog.ops.topics import pages
 from tests.conftest import Sandbox
@@ -55,6 +56,14 @@ def test_every_topic_is_shown() -> None:
     for page in pages():
         assert page.text.startswith("# "), page.name
         assert page.text.endswith("\n"), page.name
+
+
+@pytest.mark.parametrize("name", ["run", "runs", *(f"runs {each}" for part in RUNS.values() for each in part)])
+def test_the_help_of_runs_fits_eighty_columns(name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = sandbox.here(*name.split(), "--help").out
+    assert "Examples:" in text
+    assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 def test_an_unknown_topic_names_what_is_near() -> None:

@@ -60,8 +60,8 @@ def command(
     \b
     Examples:
       gitmlog run -- python train.py --lr 0.1
-      gitmlog run -n baseline -p lr=0.1 -i data -o model.pt -- python train.py --lr {lr}
-      gitmlog run --metrics metrics.json -t team=vision -- ./train.sh
+      gitmlog run -p lr=0.1 -i data -o model.pt -- python train.py --lr {lr}
+      gitmlog run -n base --metrics metrics.json -t team=vision -- ./train.sh
     """
     from pathlib import Path
 

@@ -26,7 +26,8 @@ def command(
     \b
     .json, .jsonl   whole records, artifacts and environment
     .csv            a row a run: params.NAME, metrics.NAME, tags.NAME
-    a folder        a folder a run: its .toml files, metrics.csv, log.txt, artifacts/
+    a folder        a folder a run: its .toml files, metrics.csv, log.txt,
+                    artifacts/
 
     \b
     Examples:

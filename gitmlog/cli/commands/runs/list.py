@@ -35,14 +35,18 @@ def command(
 ) -> None:
     """List runs, newest first: those of this clone, those that were fetched, and archived ones (marked *).
 
+    A ! after the status says that the run has warnings, └ that it is nested in another one of the list.
+
     Conditions compare metrics.NAME (the last value), min.NAME, max.NAME, params.NAME, tags.NAME, and id, name, status, started,
     ended, seconds, user, host, commit, branch, parent, exit, archived (gitmlog help finding-runs).
 
     \b
     Examples:
       gitmlog runs list
-      gitmlog runs list --where 'metrics.acc > 0.9 and params.lr < 1e-2' --sort -metrics.acc
-      gitmlog runs list --where "status = FAILED and started > 2026-11-01" --limit 0
+      gitmlog runs list --where 'metrics.acc > 0.9 and params.lr < 1e-2'
+      gitmlog runs list --where 'acc > 0.9' --sort -acc
+      gitmlog runs list --where "status = FAILED and started > 2026-11-01"
+      gitmlog runs list --where 'parent = search' --columns '*' --limit 0
       gitmlog runs list --columns name,status,metrics.*,params.lr,min.loss
       gitmlog runs list --csv > runs.csv
     """
