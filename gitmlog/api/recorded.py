@@ -166,7 +166,10 @@ class Runs(list[Run]):
         self.notes = tuple(notes)
 
     def to_pandas(self) -> Any:
-        """A DataFrame: a row a run; columns `id`, `name`, `status`, `started`, `seconds`, …, `params.*`, `metrics.*`, `tags.*`.
+        """A DataFrame: a row a run, the columns of `gitmlog runs export -o runs.csv`, those below also when there is no run.
+
+        `id`, `name`, `status`, `started`, `ended`, `seconds`, `exit`, `commit` (the run's own), `branch`, `parent`, `user`,
+        `host`, `command`; then `params.NAME`, `metrics.NAME` (the value logged last), `tags.NAME`, each sorted.
 
         Raises:
             GitmlogError: kind `missing-extra`: pandas is not installed.
@@ -178,17 +181,10 @@ class Runs(list[Run]):
 
             hint = "python -m pip install 'gitmlog[pandas]'"
             raise GitmlogError("pandas is not installed", kind="missing-extra", hint=hint) from error
-        columns = None if self else ["id", "name", "status", "started", "seconds"]
-        return pandas.DataFrame([_row(run) for run in self], columns=columns)
+        from gitmlog.ops.runs.rows import columns_of, row
 
-
-def _row(run: Run) -> dict[str, Any]:
-    record = run.record
-    row: dict[str, Any] = {"id": run.id, "name": run.name, "status": run.status, "started": record.started}
-    row |= {"seconds": record.seconds, "commit": run.commit, "parent": record.parent or None, "user": record.user or None}
-    for prefix, values in (("params", run.params), ("metrics", run.metrics), ("tags", run.tags)):
-        row |= {f"{prefix}.{key}": value for key, value in sorted(values.items())}
-    return row
+        rows = [row(run._found) for run in self]
+        return pandas.DataFrame(rows, columns=columns_of(rows))
 
 
 def get_run(id: str, *, repo: AnyPath | None = None, user_config: AnyPath | None = USER_CONFIG) -> Run:  # noqa: A002

@@ -493,6 +493,44 @@ def test_export_csv(box: Sandbox) -> None:
     assert (last["params.lr"], last["params.n"], last["params.@"], last["tags.b"]) == ("-0.5", "-3", "true", "plain")
 
 
+def test_a_table_has_the_same_columns_everywhere(box: Sandbox) -> None:
+    fixed = [
+        "id",
+        "name",
+        "status",
+        "started",
+        "ended",
+        "seconds",
+        "exit",
+        "commit",
+        "branch",
+        "parent",
+        "user",
+        "host",
+        "command",
+    ]
+    more = [
+        "params.flag",
+        "params.layers",
+        "params.lr",
+        "params.optimizer.name",
+        "metrics.acc",
+        "metrics.val_loss",
+        "tags.purpose",
+    ]
+    runs(box, "export", "-o", "all.csv")
+    header, first = list(csv.reader(io.StringIO((box.root / "all.csv").read_text())))[:2]
+    assert header == [*fixed, *more]
+    assert first[3:5] == ["2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:12.500000Z"]
+    assert (first[7], first[12]) == (box.git("rev-parse", f"run/{ONE}^{{}}").strip(), "python train.py")
+    frame = gitmlog.search_runs(order_by="started", repo=box.root).to_pandas()
+    assert list(frame.columns) == header
+    assert frame["metrics.acc"].tolist() == [0.75, 0.8]
+    runs(box, "export", "--where", "name = nobody", "-o", "none.csv")
+    assert (box.root / "none.csv").read_text() == f"{','.join(fixed)}\n"
+    assert list(gitmlog.search_runs("name = nobody", repo=box.root).to_pandas().columns) == fixed
+
+
 def test_export_folders(box: Sandbox) -> None:
     runs(box, "export", "-o", "results")
     folder = box.root / "results" / ONE

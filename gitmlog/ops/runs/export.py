@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,9 +28,9 @@ from gitmlog.ops.runs.contents import (
     write,
 )
 from gitmlog.ops.runs.files import check_free, publish
+from gitmlog.ops.runs.rows import columns_of, row
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.artifacts import NAME as ARTIFACTS
-from gitmlog.runs.record import RunRecord
 from gitmlog.runs.stored import iso, plain, plain_value
 
 if TYPE_CHECKING:
@@ -126,41 +127,25 @@ def export(
         return
     check_free(path, force)
     if form == "csv":
-        text = to_csv([run.record for run in runs])
+        text = to_csv(runs)
     else:
         lines = [line_of(document) for document in documents(ws, runs, history=history, progress=progress)]
         text = "".join(f"{line}\n" for line in lines) if form == "jsonl" else "[" + ",\n".join(lines) + "]\n"
     publish(path, text.encode("utf-8", "replace"), force=force)
 
 
-def to_csv(records: Sequence[RunRecord]) -> str:
+def to_csv(runs: Sequence[Found]) -> str:
     """A header, and a row a run: what it is, params.NAME, metrics.NAME (the last value), tags.NAME.
 
     A text that a spreadsheet would run as a formula gets a ' before it.
     """
-    rows = [_row(record) for record in records]
-    columns = list(rows[0]) if rows else ["id", "name", "status"]
-    fixed = [name for name in columns if "." not in name]
-    columns = fixed + sorted({name for row in rows for name in row} - set(fixed), key=_order)
+    rows = [row(run) for run in runs]
+    columns = columns_of(rows)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_cell(name) for name in columns])
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    writer.writerows([_cell(each.get(name)) for name in columns] for each in rows)
     return out.getvalue()
-
-
-def _order(name: str) -> tuple[int, str]:
-    return ("params", "metrics", "tags").index(name.partition(".")[0]), name
-
-
-def _row(record: RunRecord) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(record, name) for name in ("id", "name", "status")}
-    row |= {"started": iso(record.started), "ended": iso(record.ended), "seconds": record.seconds, "exit": record.exit}
-    row |= {name: getattr(record, name) for name in ("user", "host", "parent", "error")}
-    row |= {"commit": record.code.commit, "branch": record.code.branch}
-    row |= {f"params.{key}": value for key, value in record.params.items()}
-    row |= {f"metrics.{key}": facts.last for key, facts in record.metrics.items()}
-    return row | {f"tags.{key}": value for key, value in record.tags.items()}
 
 
 def _cell(value: Any) -> str:
@@ -168,6 +153,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, datetime):
+        return str(iso(value))
     if isinstance(value, int | float):
         return repr(value)
     text = json.dumps([plain_value(each) for each in value], ensure_ascii=False) if isinstance(value, tuple) else str(value)
