@@ -38,7 +38,8 @@ def fitting(runs: Sequence[Found], sorted_by: Sequence[Field]) -> Fitting:
     usual += [attribute(name, name) for name in ("status", "when", "took")]
     left = shutil.get_terminal_size((80, 24)).columns - sum(width_of(column, runs) + len(GAP) for column in usual) + len(GAP)
     wanted = [each for each in dict.fromkeys(sorted_by) if each.space]
-    rest = [each for each in (*_metrics(runs), *_parameters(runs)) if each not in wanted]
+    common, rare = _metrics(runs)
+    rest = [each for each in (*common, *_parameters(runs), *rare) if each not in wanted]
     filling = _Filling(runs, wanted, rest, {column.title for column in usual}, left)
     columns = max(map(filling.columns, _TITLES), key=len)
     return Fitting((*usual, *columns), len(wanted) + len(rest) - len(columns))
@@ -92,9 +93,12 @@ def _name(run: Found, listed: set[str]) -> str:
     return mark + cut(shown_name(run), _NAME - len(mark)) if shown_name(run) else mark.rstrip()
 
 
-def _metrics(runs: Sequence[Found]) -> list[Field]:
-    """The most common first."""
-    return [Field("metrics", key) for key, _ in sorted(keys_of("metrics", runs).items(), key=lambda item: (-item[1], item[0]))]
+def _metrics(runs: Sequence[Found]) -> tuple[list[Field], list[Field]]:
+    """Those of half of the runs or more, and the others; the most common first."""
+    counted = sorted(keys_of("metrics", runs).items(), key=lambda item: (-item[1], item[0]))
+    fields = [Field("metrics", key) for key, _ in counted]
+    common = sum(count * 2 >= len(runs) for _, count in counted)
+    return fields[:common], fields[common:]
 
 
 def _parameters(runs: Sequence[Found]) -> list[Field]:

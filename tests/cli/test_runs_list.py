@@ -229,6 +229,11 @@ def test_long_titles_are_shortened_where_more_columns_fit_so(sandbox: Sandbox, m
         assert lines[-1] == "1 more column: --columns '*'" if width == "80" else lines[-1].startswith("2026")
 
 
+def test_rare_metrics_come_after_the_parameters(sandbox: Sandbox) -> None:
+    import_tags(sandbox.root, [run(n, metrics={"rare": 1.0} if not n else {"common": 2.0}, params={"lr": n}) for n in range(3)])
+    assert sandbox.here("runs", "list").out.splitlines()[0].split()[4:] == ["common", "lr", "rare"]
+
+
 def test_a_run_with_warnings_is_marked(sandbox: Sandbox) -> None:
     import_tags(sandbox.root, [run(0, warnings=("output model.pt was not written",)), run(1)])
     lines = sandbox.here("runs", "list").out.splitlines()
