@@ -42,7 +42,7 @@ def command(
     verb = ("would be " if dry_run else "") + ("taken back from the archive" if undo else "archived")
     already = f"; {plural(done.already, 'run')} {'not archived anyway' if undo else 'archived already'}" if done.already else ""
     app.say(f"{plural(len(done.runs), 'run')} {verb}{already}")
-    if done.published and undo:
+    if done.published and undo and not dry_run:
         app.note("they are archived on a git remote still: gitmlog push --runs takes them back there too")
-    elif done.published:
+    elif done.published and not dry_run:
         app.note("git fetch brings tags back that a git remote has: gitmlog push --runs archives them there too")
