@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gitmlog.core.errors import DataError, MissingDataError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
+from gitmlog.core.toml import shorten
 from gitmlog.git.repository import GitRepo
 from gitmlog.git.tags import read_tag, refs_below, refs_state
 from gitmlog.runs.index_schema import VERSION, Entry, create, delete, insert, showing
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PREFIXES = (PREFIX, ARCHIVE)
+_REFUSED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What Python and SQLite raise for a value that they have no room for."""
 _BATCH = 2_000
 _WAIT = 60.0
 _LONGEST_TEXT = 4_096
@@ -212,7 +215,17 @@ class _Update:
                         entries.append((number, read_entry(self.repo, ref, oid)))
                         number += 1
                     task.advance()
+                self._insert(entries)
+
+    def _insert(self, entries: Sequence[tuple[int, Entry]]) -> None:
+        """All at once; where that is refused, one by one, so that only the one that it is about is left out."""
+        try:
+            with _all_or_nothing(self.connection):
                 insert(self.connection, entries)
+        except _REFUSED:
+            for number, entry in entries:
+                with self._noting(entry.ref, entry.tag_object), _all_or_nothing(self.connection):
+                    insert(self.connection, [(number, entry)])
 
     @contextmanager
     def _noting(self, ref: str, oid: str) -> Iterator[None]:
@@ -223,6 +236,9 @@ class _Update:
             self.bad[ref] = "", error.message
         except DataError as error:
             self.bad[ref] = _seen(oid), error.message
+        except _REFUSED as error:  # anybody may have pushed it: it is this one's problem, and not the others'
+            name = display(ref.removeprefix("refs/tags/"))
+            self.bad[ref] = "", f"tag {name} could not be read: {type(error).__name__}: {shorten(str(error))}"
 
 
 def _seen(oid: str) -> str:
@@ -240,6 +256,18 @@ def read_entry(repo: GitRepo, ref: str, oid: str) -> Entry:
             f"tag {display(ref.removeprefix('refs/tags/'))}: it says that it is {record.tag}", kind="bad-run", hint=hint
         )
     return Entry(record, tag.target, oid, ref, ref.startswith(ARCHIVE))
+
+
+@contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("SAVEPOINT entries")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO entries")
+        raise
+    finally:
+        connection.execute("RELEASE entries")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -13,6 +14,11 @@ VERSION = 1
 MAX_BYTES = 1 << 20
 MAX_KEY = 250
 MAX_SIZE = (1 << 63) - 1
+
+
+def fits(value: int) -> bool:
+    """Whether an integer has 64 bits, as all readers of TOML have; longer ones cost time, and no text may be made of them."""
+    return -MAX_SIZE - 1 <= value <= MAX_SIZE
 
 
 def key_problem(key: object) -> str:
@@ -76,16 +82,32 @@ class Reader:
     def _checked(self, key: str, value: Any, kind: type) -> Any:
         if type(value) is not kind:
             self.fail(key, f"must be of type {kind.__name__}")
-        if isinstance(value, int) and not -MAX_SIZE <= value <= MAX_SIZE:
+        if isinstance(value, int) and not fits(value):
             self.fail(key, "is too large")
-        return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+        return self._moment(key, value) if isinstance(value, datetime) and value.tzinfo else value
+
+    def _moment(self, key: str, value: datetime) -> datetime:
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:  # 0001-01-01T00:00:00+01:00
+            self.fail(key, "lies in no year from 1 to 9999")
 
     def number(self, key: str) -> float:
         """A float, or an integer taken for one."""
         value = self.found.pop(key, None)
         if type(value) not in (int, float):
             self.fail(key, "must be a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an integer of 400 digits
+            self.fail(key, "is too large")
+
+    def length(self, key: str) -> float:
+        """A number of seconds, or of anything else that has an end and a beginning."""
+        value = self.number(key)
+        if not 0 <= value < math.inf:
+            self.fail(key, "must not be negative, infinite or no number")
+        return value
 
     def texts(self, key: str) -> list[str]:
         """An array of strings; empty when it is missing."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from gitmlog.core.canonical import Plain, Scalar, lines_of, table
 from gitmlog.core.digest import ObjectId, is_object_id
 from gitmlog.core.paths import path_problem
-from gitmlog.runs.reader import VERSION, Reader, key_problem, read_table
+from gitmlog.runs.reader import VERSION, Reader, fits, key_problem, read_table
 
 FOLDER = ".gitmlog/runs"
 """Where a run's files are, in its commit's tree: FOLDER/ID/run.toml."""
@@ -156,7 +156,7 @@ def record_of(found: dict[str, Any], where: str) -> RunRecord:
         status=reader.take("status", str),
         started=reader.take("started", datetime),
         ended=reader.maybe("ended", datetime, None),
-        seconds=reader.number("seconds"),
+        seconds=reader.length("seconds"),
         command=tuple(reader.texts("command")),
         folder=reader.take("folder", str),
         code=_code(reader.sub("code")),
@@ -219,10 +219,12 @@ def _params(reader: Reader) -> dict[str, ParamValue]:
 
 def _param(reader: Reader, key: str, value: Any) -> ParamValue:
     reader.check_key(key)
-    if isinstance(value, list) and all(type(each) in (str, int, float, bool) for each in value):
-        return tuple(value)
+    if isinstance(value, list) and not any(isinstance(each, list) for each in value):
+        return tuple(_param(reader, key, each) for each in value)  # type: ignore[misc]
     if type(value) not in (str, int, float, bool):
         reader.fail(key, "must be a string, a number, true or false, or an array of those")
+    if isinstance(value, int) and not fits(value):
+        reader.fail(key, "is too large")
     return value  # type: ignore[no-any-return]
 
 

@@ -134,6 +134,8 @@ def short(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds in words: "0.31 s", "12.4 s", "3 min 05 s", "2 h 07 min"."""
+    if not 0 <= seconds < math.inf:
+        return "an unknown time"
     if seconds < 1:
         return f"{seconds:.2f} s"
     if seconds < 60:

@@ -21,7 +21,7 @@ from gitmlog.runs.artifacts import format_artifacts, parse_artifacts
 from gitmlog.runs.reader import MAX_BYTES, key_problem
 from gitmlog.runs.record import CodeFacts, DataFacts, MetricFacts, RunRecord, format_run, parse_run
 from gitmlog.runs.stored import dump_record, load_record, plain
-from gitmlog.runs.tags import SEPARATOR, format_commit, format_tag, parse_tag, summary
+from gitmlog.runs.tags import SEPARATOR, duration, format_commit, format_tag, parse_tag, summary
 from tests.unit.test_docs import blocks, page
 
 OBJECT = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
@@ -298,3 +298,18 @@ def test_floats_are_the_shortest_that_read_back() -> None:
         "0.1", "1e-07", "1e+22", "nan", "inf", "-inf", "1.0",
     ]  # fmt: skip
     assert re.fullmatch(r'"a\\u001Bb\\nc"', value_text("a\x1bb\nc"))
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf, -1.0])
+def test_a_time_that_is_none_has_words_all_the_same(seconds: float) -> None:
+    assert duration(seconds) == "an unknown time"
+    with pytest.raises(DataError, match="seconds"):
+        parse_run(changed("seconds = 12.376544", f"seconds = {seconds!r}"), "x")
+
+
+def test_integers_of_64_bits_are_read_and_no_longer_ones() -> None:
+    for value in (-(1 << 63), (1 << 63) - 1):
+        assert parse_run(changed("lr = 0.1", f"lr = {value}"), "x").params["lr"] == value
+    for text in (f"{1 << 63}", f"[{1 << 63}]", "0x" + "f" * 4000):
+        with pytest.raises(DataError, match="too large"):
+            parse_run(changed("lr = 0.1", f"lr = {text}"), "x")
