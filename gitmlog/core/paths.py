@@ -87,6 +87,15 @@ def link_problem(path: str, target: str) -> str:
     return ""
 
 
+def is_utf8(text: str) -> bool:
+    """Whether `text` came from UTF-8: an argument that did not has lone surrogates, which neither git nor SQLite takes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def display(path: str | os.PathLike[str]) -> str:
     """`path` for a message or a command in a hint: quoted for a shell where it needs it, escaped where it is unprintable."""
     text = os.fspath(path)

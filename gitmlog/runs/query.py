@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gitmlog.core.errors import UsageError
+from gitmlog.core.paths import is_utf8
 from gitmlog.core.toml import shorten
 from gitmlog.runs.query_nodes import (
     ATTRIBUTES,
@@ -100,6 +101,9 @@ class _Parser:
     def __init__(self, text: str, bare: Bare | None = None) -> None:
         if len(text) > MAX_LENGTH:
             raise bad_query(text, MAX_LENGTH, f"the query has {len(text):,} characters (at most {MAX_LENGTH:,})")
+        if not is_utf8(text):
+            at = next(place for place, character in enumerate(text) if not is_utf8(character))
+            raise bad_query(text, at, "a character that is not UTF-8")
         self.source = text
         self.bare = bare
         self.tokens = list(self._tokens())

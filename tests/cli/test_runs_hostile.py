@@ -94,3 +94,59 @@ def test_whatever_a_tag_does_to_the_index_is_that_tags_problem(repo: Sandbox, mo
         done = repo.here("runs", "list")
         assert (done.code, "has no room" in done.err, "swift-otter" in done.out) == (0, True, True), done
     assert json.loads(repo.here("runs", "list", "--json").out)["total"] == 1
+
+
+# Arguments
+
+
+NOT_UTF8 = "bad\udcffname"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["show"],
+        ["accept"],
+        ["archive"],
+        ["compare"],
+        ["log"],
+        ["rm"],
+        ["recover"],
+        ["artifacts"],
+        ["export", "-o", "x.csv"],
+        ["diff", "last"],
+    ],
+)
+def test_a_name_that_is_not_utf8_is_no_run(repo: Sandbox, command: list[str]) -> None:
+    error = repo.fails("runs", *command, NOT_UTF8, code=3, kind="no-run")
+    assert error["message"].isprintable()
+    for spec in (f"{NOT_UTF8}~1", f"run/{NOT_UTF8}"):
+        assert repo.here("runs", *command, spec).code == 3
+
+
+@pytest.mark.parametrize("option", ["--where", "--sort", "--columns"])
+@pytest.mark.parametrize("query", [NOT_UTF8, f"params.{NOT_UTF8}", f"tags.x = '{NOT_UTF8}'", f"name ~ '{NOT_UTF8}'"])
+def test_a_query_that_is_not_utf8_is_a_bad_query(repo: Sandbox, option: str, query: str) -> None:
+    before = repo.here("runs", "list").out
+    index = (repo.root / ".git/gitmlog/runs.db").stat().st_ino
+    error = repo.fails("runs", "list", option, query, code=2, kind="bad-query")
+    assert error["message"].isprintable()
+    assert (repo.here("runs", "list").out, (repo.root / ".git/gitmlog/runs.db").stat().st_ino) == (before, index)
+
+
+def test_a_metric_that_is_not_utf8_is_plotted_by_no_one(repo: Sandbox) -> None:
+    assert repo.fails("runs", "plot", NOT_UTF8, code=2, kind="bad-query")["message"].isprintable()
+    assert repo.fails("runs", "plot", "acc", NOT_UTF8, code=3, kind="no-run")["message"].isprintable()
+
+
+def test_many_unknown_names_are_a_few_notes(repo: Sandbox) -> None:
+    for words in (
+        ["--where", " or ".join(f"params.x{number} = 1" for number in range(200))],
+        ["--sort", ",".join(f"metrics.x{number}" for number in range(200))],
+        ["--where", f"parent in ({', '.join(f'x{number}' for number in range(150))})"],
+    ):
+        done = repo.here("runs", "list", *words)
+        assert done.code == 0, done
+        notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
+        assert len(notes) == 6, notes
+        assert "and " in notes[-1] and "more" in notes[-1]

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from gitmlog.core.errors import NotFoundError, UsageError
+from gitmlog.core.paths import is_utf8
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.toml import shorten
 from gitmlog.ops.runs.going import started
@@ -87,7 +88,7 @@ def search(
         entries, total = index.search(condition(asked, where or ""), ordering(keys), limit, live=live)
         notes = (*_problems(index.problems()), *_unclosed(dead, index))
         if not total or keys:
-            notes += (*nameless, *_unknown([*fields_of(asked), *fields], index, live))
+            notes += (*_some(nameless, "runs"), *_some(list(_unknown([*fields_of(asked), *fields], index, live)), "names"))
     return FoundRuns(tuple(_found(entry) for entry in entries), total, notes, fields)
 
 
@@ -115,6 +116,8 @@ class _Finder:
 
     def find(self, spec: str, unique: bool) -> Found:
         """See `find`."""
+        if not is_utf8(spec):
+            return self.missing(spec)
         word = spec.removeprefix("refs/tags/").removeprefix("run/").removeprefix(ARCHIVE)
         if word.startswith("best:"):
             return self.best(word.removeprefix("best:"))
@@ -223,7 +226,9 @@ class _Finder:
         words = {word: None for pair in known[:2_000] for word in (pair[1], pair[0])}
         near = get_close_matches(spec, words, 3, 0.6)
         hint = f"did you mean {' or '.join(near)}?" if near else _list_hint(len(known))
-        raise NotFoundError(f"no run {shorten(spec)!r}", kind="no-run", hint=hint)
+        raise NotFoundError(
+            f"no run {shorten(spec) if not spec.isprintable() else repr(shorten(spec))}", kind="no-run", hint=hint
+        )
 
     def _check_killed(self, spec: str) -> None:
         word = spec.removeprefix("refs/tags/").removeprefix("run/")
@@ -265,6 +270,12 @@ def _unknown(fields: Sequence[Field], index: Index, live: Sequence[Entry]) -> It
 def _problems(problems: Sequence[str]) -> list[str]:
     more = len(problems) - _MAX_NOTES
     return [*problems[:_MAX_NOTES], *([f"{more:,} more tags under run/ could not be read"] if more > 0 else [])]
+
+
+def _some(notes: Sequence[str], what: str) -> list[str]:
+    """The first few."""
+    more = len(notes) - _MAX_NOTES
+    return [*notes[:_MAX_NOTES], *([f"and {more:,} more {what} that no run has"] if more > 0 else [])]
 
 
 def _unclosed(dead: Sequence[RunRecord], index: Index) -> list[str]:
