@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from gitmlog.runs.record import RunRecord
@@ -93,7 +91,6 @@ def test_whatever_a_tag_does_to_the_index_is_that_tags_problem(repo: Sandbox, mo
         patched.setattr(index_schema, "word", refuse_value)
         done = repo.here("runs", "list")
         assert (done.code, "has no room" in done.err, "swift-otter" in done.out) == (0, True, True), done
-    assert json.loads(repo.here("runs", "list", "--json").out)["total"] == 1
 
 
 # Arguments
