@@ -167,7 +167,9 @@ class ActiveRun(Run):
         if not folder.is_dir():
             raise UsageError(f"{dir} is no folder", kind="bad-value", hint="log_artifact takes one file")
         for source in sorted(path for path in folder.rglob("*") if path.is_file()):
-            keep_file(self.live, source, _joined(artifact_path, source.relative_to(folder).as_posix()))
+            name = source.relative_to(folder)
+            if ".git" not in name.parts:
+                keep_file(self.live, source, _joined(artifact_path, name.as_posix()))
 
     def log_text(self, text: str, path: str) -> None:
         """As `gitmlog.log_text`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,24 @@ def end(run: ActiveRun, status: Status, code: int | None = None) -> None:
         RUNS.remove(run)
     live = run.live
     if live.is_owner:
-        process.give_back(run.before)
+        _hand_on(run)
         live.end(status, code)
     else:
         live.leave()
         if not run.joined_by_itself:
             _left.add(run.id)
+
+
+def _hand_on(run: ActiveRun) -> None:
+    """Child processes log into the innermost run that goes on, in whatever order runs end; at last into what was before."""
+    owned = [each for each in RUNS if each.live.is_owner]
+    for each in owned:
+        if each.before == os.fspath(run.live.folder.path):
+            each.before = run.before
+    if owned:
+        process.hand_down(owned[-1].live.folder.path)
+    else:
+        process.give_back(run.before)
 
 
 def was_left(run: ActiveRun) -> bool:
@@ -63,7 +76,7 @@ def leave(run: ActiveRun) -> None:
 
 def status_of(live: LiveRun, error: BaseException | None) -> tuple[Status, int | None]:
     """How a body ended, with the traceback kept."""
-    if error is None:
+    if error is None or isinstance(error, GeneratorExit):  # a generator that nobody asks any more is done
         return "FINISHED", None
     if isinstance(error, process.Terminated):
         return "KILLED", None
@@ -84,7 +97,7 @@ def discard(run: ActiveRun) -> None:
     if run in RUNS:
         RUNS.remove(run)
     if run.live.is_owner:
-        process.give_back(run.before)
+        _hand_on(run)
         run.live.discard()
 
 

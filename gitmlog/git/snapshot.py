@@ -47,6 +47,7 @@ class Snapshot:
         changed: paths that were not as in that commit, deleted ones among them.
         untracked: paths that were not in it.
         new: bytes of each file that git does not know.
+        results: blobs of the files that git tracks and runs have written: not in `tree`, which is the code.
         state: what was under way: `merge`, `rebase`, …, or "".
         notes: what could not be taken in, and why.
     """
@@ -59,6 +60,7 @@ class Snapshot:
     state: str = ""
     notes: tuple[str, ...] = ()
     new: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class _File:
     untracked: bool
     new: bool
     info: os.stat_result
+    is_result: bool = False
 
 
 @dataclass
@@ -79,6 +82,7 @@ class _Found:
     changed: list[str] = field(default_factory=list)
     untracked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    results: dict[str, str] = field(default_factory=dict)
 
     def lose(self, path: str) -> None:
         self.gone.append(path)
@@ -120,7 +124,15 @@ def take_snapshot(
                 break
     new = {file.path: file.info.st_size for file in found.files if file.untracked}
     return Snapshot(
-        str(tree), head, _branch(repo), tuple(found.changed), tuple(found.untracked), _state(repo), tuple(found.notes), new
+        tree=str(tree),
+        commit=head,
+        branch=_branch(repo),
+        changed=tuple(found.changed),
+        untracked=tuple(found.untracked),
+        state=_state(repo),
+        notes=tuple(found.notes),
+        new=new,
+        results=found.results,
     )
 
 
@@ -137,7 +149,10 @@ def _look(repo: GitRepo, leave_out: Callable[[str], str | None], is_result: Call
     found = _Found()
     for path, flags in repo.handle.status(untracked_files="all", ignored=False).items():
         untracked = bool(flags & FileStatus.WT_NEW)
-        if not flags & ~FileStatus.IGNORED or (flags == FileStatus.WT_MODIFIED and is_result(path)):
+        if not flags & ~FileStatus.IGNORED:
+            continue
+        if flags == FileStatus.WT_MODIFIED and is_result(path):
+            found.files.append(_File(path, False, False, os.lstat(repo.worktree / path), is_result=True))
             continue
         why = leave_out(path) if untracked else None
         if why:
@@ -214,7 +229,10 @@ def _take(repo: GitRepo, file: _File, found: _Found) -> None:
         oid, mode = repo.handle.create_blob(link), _LINK
     else:
         oid, mode = repo.handle.create_blob_fromworkdir(file.path), _mode(repo, file)
-    found.put(file.path, oid, mode, untracked=file.new)
+    if file.is_result:
+        found.results[file.path] = str(oid)
+    else:
+        found.put(file.path, oid, mode, untracked=file.new)
 
 
 def _look_into(full: Path, info: os.stat_result) -> bytes | None:

@@ -187,6 +187,9 @@ def push_commits(
         needed = Needed()
         for selection, metafile in _of_history(metafiles_in(ws.git, commits), notes):
             _collect(ws, selection, metafile, needed, tree_may_miss=True)
+        if notes:  # what they name is not known: nothing is published before its objects
+            hint = "`git show` it; the other runs can be sent by --run or --where"
+            raise DataError(notes[0].removeprefix("in an old revision: "), kind="bad-run", hint=hint)
         for selection, metafile in _of_history(metafiles_between(ws.git, commits, published_commits(ws.git)), notes):
             if ws.cache.has(metafile.oid):
                 _collect(ws, selection, metafile, needed, tree_may_miss=True)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitmlog.core.canonical import Plain, block
 from gitmlog.core.digest import ObjectId, is_object_id
 from gitmlog.core.paths import path_problem
-from gitmlog.runs.reader import VERSION, Reader, read_table
+from gitmlog.runs.reader import MAX_SIZE, VERSION, Reader, read_table
 from gitmlog.runs.record import FOLDER, is_run_id
 
 NAME = "artifacts.toml"
+MAX_ARTIFACTS = 100_000
+"""Of one run."""
+
+MAX_LISTING = 64 << 20
+"""Bytes of a listing in its canonical form; of any other as much as any text of a run."""
+
+_ROW = re.compile(
+    r'  \{path = "([^"\\\x00-\x1f]*)", version = ([1-9][0-9]{0,8}), blake3 = "([0-9a-f]{64})", size = (0|[1-9][0-9]{0,18})'
+    r"(?:, files = (0|[1-9][0-9]{0,18}))?\},"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -67,10 +78,36 @@ def _row(each: Artifact) -> dict[str, Plain]:
 
 def parse_artifacts(data: bytes, where: str) -> Artifacts:
     """The entries in `data`; `where` names the file in errors. Raises DataError, kinds `bad-run` and `newer-version`."""
+    found = _canonical(data)
+    if found is not None:
+        return found
     reader = Reader(read_table(data, where), where)
     found = Artifacts(*(tuple(_entries(reader, name)) for name in ("artifact", "output", "record")))
     reader.end()
     return found
+
+
+def _canonical(data: bytes) -> Artifacts | None:
+    """A listing in exactly the form that is written, a line at a time; None for any other, which may be as good."""
+    if len(data) > MAX_LISTING:
+        return None
+    lines = data.decode("utf-8", "replace").split("\n")
+    if lines[0] != f"version = {VERSION}":
+        return None
+    found: dict[str, list[Artifact]] = {"artifact": [], "output": [], "record": []}
+    rows: list[Artifact] | None = None
+    for line in lines[1:-1]:
+        match = _ROW.fullmatch(line) if rows is not None else None
+        if match and rows is not None and not path_problem(match[1]) and "\ufffd" not in match[1] and int(match[4]) <= MAX_SIZE:
+            files = None if match[5] is None else int(match[5])
+            rows.append(Artifact(match[1], int(match[2]), ObjectId(match[3]), int(match[4]), files))
+        elif line == "]" and rows is not None:
+            rows = None
+        elif rows is None and line.endswith(" = [") and line[:-4] in found and not found[line[:-4]]:
+            rows = found[line[:-4]]
+        else:
+            return None
+    return Artifacts(*map(tuple, found.values())) if rows is None and lines[-1] == "" else None
 
 
 def _entries(reader: Reader, name: str) -> Iterable[Artifact]:

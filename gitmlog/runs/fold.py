@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import merge
 from typing import Any, NamedTuple
 
 from gitmlog.core.errors import DataError
@@ -74,19 +75,33 @@ def fold(journals: Iterable[list[Event]]) -> Folded:
     folded = Folded()
     files = list(journals)
     values: list[tuple[str, float, int | None, float]] = []
-    for lines in files:
-        for event in lines:
-            try:
-                if event[0] == "metrics":
-                    values += _values(folded, event[1])
-                else:
-                    _HANDLERS[event[0]](folded, *event[1:])
-            except (KeyError, TypeError, ValueError, AttributeError, DataError):
-                folded.warnings.append(f"a line of the journal was not understood: {str(event)[:80]}")
+    for event in _in_order(files):
+        try:
+            if event[0] == "metrics":
+                values += _values(folded, event[1])
+            else:
+                _HANDLERS[event[0]](folded, *event[1:])
+        except (KeyError, TypeError, ValueError, AttributeError, DataError):
+            folded.warnings.append(f"a line of the journal was not understood: {str(event)[:80]}")
     if len(files) > 1:
         values.sort(key=lambda item: item[3])
     _add_values(folded, values)
     return folded
+
+
+def _in_order(files: list[list[Event]]) -> Iterator[Event]:
+    """The lines of one process stay in their order, whatever its clock did."""
+    if len(files) == 1:
+        return iter(files[0])
+    return (event for _, event in merge(*map(_timed, files), key=lambda item: item[0]))
+
+
+def _timed(lines: list[Event]) -> Iterator[tuple[float, Event]]:
+    latest = 0.0
+    for event in lines:
+        if events.is_moment(event[-1]):
+            latest = max(latest, event[-1])
+        yield latest, event
 
 
 def _values(folded: Folded, rows: Any) -> list[tuple[str, float, int | None, float]]:
@@ -95,9 +110,10 @@ def _values(folded: Folded, rows: Any) -> list[tuple[str, float, int | None, flo
     for row in rows:
         try:
             key, value, step, time = row
+            time = events.moment(time)
             if key not in known:
                 known.add(events.key(key))
-            found.append((key, float(value), events.step(step), float(time)))
+            found.append((key, float(value), events.step(step), time))
         except (TypeError, ValueError):  # one value is no reason to lose two thousand
             folded.warnings.append(f"a value in the journal was not understood: {str(row)[:80]}")
     return found
@@ -110,7 +126,7 @@ def _add_values(folded: Folded, values: list[tuple[str, float, int | None, float
         if history is None:
             history = histories[key] = []
         history.append(Point(_next_step(history) if step is None else step, time, value))
-    if values and events.is_moment(values[-1][3]):
+    if values:
         folded.last = max(folded.last, values[-1][3])
 
 
@@ -124,7 +140,7 @@ def facts_of(values: list[Point]) -> MetricFacts:
     return MetricFacts(values[-1].value, min(numbers), max(numbers), values[-1].step, len(values))
 
 
-def _param(folded: Folded, key: str, value: Any) -> None:
+def _param(folded: Folded, key: str, value: Any, _: float = 0.0) -> None:
     value = events.param(value)
     known = folded.params.setdefault(events.key(key), value)
     if not same_value(known, value):
@@ -142,7 +158,7 @@ def same_value(first: object, second: object) -> bool:
     return type(first) is type(second) and first == second
 
 
-def _tag(folded: Folded, key: str, value: str) -> None:
+def _tag(folded: Folded, key: str, value: str, _: float = 0.0) -> None:
     folded.tags[events.key(key)] = events.text(value)
 
 
@@ -177,43 +193,48 @@ def put_output(folded: Folded, path: str, facts: DataFacts) -> None:
     folded.outputs[path] = facts
 
 
-def _model(folded: Folded, name: str, path: str) -> None:
+def _model(folded: Folded, name: str, path: str, _: float = 0.0) -> None:
     folded.models[events.key(name)] = events.text(path)
 
 
-def _metafile(folded: Folded, path: str, text: str) -> None:
+def _metafile(folded: Folded, path: str, text: str, _: float = 0.0) -> None:
     folded.metafiles[events.path(path)] = events.text(text)
 
 
-def _blob(folded: Folded, path: str, oid: str) -> None:
+def _blob(folded: Folded, path: str, oid: str, _: float = 0.0) -> None:
     folded.blobs[events.path(path)] = events.git_id(oid)
 
 
-def _ignore(folded: Folded, path: str) -> None:
+def _ignore(folded: Folded, path: str, _: float = 0.0) -> None:
     folded.ignored[events.path(path)] = None
 
 
-def _source(folded: Folded, path: str, stat: list[int]) -> None:
+def _source(folded: Folded, path: str, stat: list[int], _: float = 0.0) -> None:
     folded.sources[events.text(path)] = [int(each) for each in stat]
 
 
-def _name(folded: Folded, name: str) -> None:
+def _name(folded: Folded, name: str, _: float = 0.0) -> None:
     folded.name = folded.name or events.key(name)
 
 
-def _expect(folded: Folded, path: str, stat: list[int]) -> None:
+def _expect(folded: Folded, path: str, stat: list[int], _: float = 0.0) -> None:
     folded.expected.setdefault(events.path(path), [int(each) for each in stat])
 
 
-def _warning(folded: Folded, text: str) -> None:
+def _warning(folded: Folded, text: str, _: float = 0.0) -> None:
     folded.warnings.append(str(text))
 
 
-def _error(folded: Folded, text: str) -> None:
+def _error(folded: Folded, text: str, _: float = 0.0) -> None:
     folded.error = str(text)
 
 
-def _end(folded: Folded, status: str, code: int | None, time: float, seconds: float) -> None:
+def _resume(folded: Folded, _: float = 0.0) -> None:
+    """A run whose body was over, and that could not be recorded, goes on: only its next end counts."""
+    folded.end = None
+
+
+def _end(folded: Folded, status: str, code: int | None, seconds: float, time: float) -> None:
     known = None if code is None else events.whole(code, -1 << 63)
     folded.end = End(events.text(status), known, events.moment(time), events.moment(seconds))
 
@@ -233,6 +254,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "source": _source,
     "warning": _warning,
     "error": _error,
+    "resume": _resume,
     "end": _end,
 }
 

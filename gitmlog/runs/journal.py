@@ -6,17 +6,21 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gitmlog.core.atomic import write_all
+from gitmlog.core.atomic import READ_FLAGS, is_regular, write_all
 
 Event = list[Any]
 PATTERN = "journal-*.jsonl"
 BATCH = 2000
 """Metric values in one line: a cut write loses at most one line."""
+
+_LONGEST = 64 << 20
+"""Bytes of one line that are read at once: what is longer is no line of ours, and parses in no case."""
 
 _TEAR = b"!\n"
 """Ends a line that was cut, so that it parses in no case: all but its end may have been written, and it is written again."""
@@ -44,14 +48,26 @@ class Journal:
         self._backlog: list[bytes] = []
         self._torn = False
         self._failed = False
+        self._draining = False
 
     def write(self, *event: Any) -> None:
-        """Append one line now, after what is pending, so that the file has the order of the calls."""
-        line = f"{_dumps(event)}\n".encode("utf-8", "replace")
+        """Append one line now, with its time, after what is pending, so that the file has the order of the calls."""
+        line = f"{_dumps([*event, time.time()])}\n".encode("utf-8", "replace")
         with self.guard:
+            self._drain(line)
+
+    def _drain(self, *lines: bytes) -> None:
+        """A signal's handler may log in the midst of this: what it adds is written by whom it interrupted."""
+        if self._draining:
+            self._backlog += lines
+            return
+        self._draining = True
+        try:
             self._take_pending()
-            self._backlog.append(line)
+            self._backlog += lines
             self._write_backlog()
+        finally:
+            self._draining = False
 
     @property
     def is_behind(self) -> bool:
@@ -63,8 +79,7 @@ class Journal:
         if not self.is_behind:
             return
         with self.guard:
-            self._take_pending()
-            self._write_backlog()
+            self._drain()
 
     def _take_pending(self) -> None:
         while self.pending:
@@ -114,7 +129,7 @@ class Journal:
         self.guard = threading.RLock()
         self.pending.clear()
         self._backlog.clear()
-        self._torn = False
+        self._torn = self._draining = False
         if self._fd is not None:
             with suppress(OSError):
                 os.close(self._fd)
@@ -128,12 +143,14 @@ def read_journals(folder: Path, only: str = "") -> list[list[Event]]:
 
 
 def _age(path: Path) -> tuple[float, str]:
-    return path.stat().st_ctime, path.name
+    return path.lstat().st_ctime, path.name
 
 
 def _events(path: Path, start: bytes) -> Iterator[Event]:
-    with open(path, "rb") as stream:
-        for line in stream:
+    if not is_regular(path.lstat()):  # no process of ours makes links, folders or pipes
+        return
+    with open(os.open(path, READ_FLAGS), "rb") as stream:
+        for line in iter(lambda: stream.readline(_LONGEST), b""):
             if not line.startswith(start):
                 continue
             with suppress(ValueError, RecursionError):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +36,8 @@ def test_what_is_written_is_read_in_the_order_of_the_calls(tmp_path: Path) -> No
     journal.pending.append(("loss", math.nan, 7, 11.0))
     journal.flush()
     (events,) = read_journals(tmp_path)
-    assert events[:2] == [["metrics", [["loss", 1.5, None, 10.0]]], ["param", "lr", 0.1]]
+    assert events[0] == ["metrics", [["loss", 1.5, None, 10.0]]]
+    assert events[1][:3] == ["param", "lr", 0.1]
     assert math.isnan(events[2][1][0][1])
 
 
@@ -201,3 +205,50 @@ def test_no_run_starts_before_the_newest() -> None:
     started, jumped = start_time(now, now + timedelta(hours=1))
     assert started > now + timedelta(hours=1)
     assert jumped
+
+
+def test_lines_of_several_processes_are_taken_in_the_order_of_their_times() -> None:
+    first = [["tag", "best", "old", 10.0], ["artifact", "a", OID, 3, None, 11.0], ["tag", "late", "one", 30.0]]
+    second = [["tag", "best", "new", 20.0], ["artifact", "a", OTHER, 4, None, 21.0]]
+    for journals in ([first, second], [second, first]):
+        found = fold(journals)
+        assert found.tags == {"best": "new", "late": "one"}
+        assert [(each.version, each.blake3) for each in found.artifacts] == [(1, OID), (2, OTHER)]
+
+
+def test_lines_of_one_process_stay_in_their_order_whatever_its_clock_did() -> None:
+    found = fold([[["tag", "a", "first", 50.0], ["tag", "a", "second", 40.0]], [["tag", "b", "x", 45.0]]])
+    assert found.tags == {"a": "second", "b": "x"}
+
+
+def test_the_end_of_a_run_that_was_resumed_does_not_count() -> None:
+    found = folded(["end", "FINISHED", None, 2.0, 10.0], ["resume", 11.0], ["tag", "a", "b", 12.0])
+    assert found.end is None
+
+
+def test_logging_in_a_signal_handler_in_the_midst_of_logging(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, never)
+    numbers, logged = itertools.count(), []
+
+    def handle(*_: object) -> None:  # itself interrupted now and then
+        number = next(numbers)
+        journal.pending.append(("m", 1.0, None, 1.0))
+        journal.write("param", f"p{number}", number)
+        logged.append(number)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        end = time.monotonic() + 0.5
+        written = 0
+        while time.monotonic() < end:
+            journal.write("tag", f"t{written}", "x")
+            written += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    journal.sync()
+    found = fold(read_journals(tmp_path))
+    assert (len(found.tags), len(found.params), len(found.histories["m"])) == (written, len(logged), len(logged))
+    assert found.warnings == []
+    assert len(logged) > 10

@@ -14,6 +14,8 @@ import pytest
 
 import gitmlog
 from gitmlog.api import process
+from gitmlog.core.digest import hash_bytes
+from gitmlog.runs.artifacts import Artifact, Artifacts, format_artifacts, parse_artifacts
 from tests.conftest import Sandbox
 
 
@@ -734,3 +736,138 @@ def test_what_is_no_dictionary_is_said(repo: Sandbox, call: Callable[[], None]) 
         with pytest.raises(gitmlog.GitmlogError) as caught:
             gitmlog.log_table({"a": [1]}, "table.xlsx")
         assert caught.value.kind == "bad-value"
+
+
+@pytest.mark.parametrize(("step", "time"), [(10**20, None), (2**63, None), (0, math.nan), (0, math.inf), (0, -1.0), (0, 1e30)])
+def test_steps_and_times_that_no_record_holds(repo: Sandbox, step: int, time: float | None) -> None:
+    with gitmlog.start_run() as run:
+        for call in (lambda: gitmlog.log_metric("a", 1.0, step, time), lambda: gitmlog.log_metrics({"a": 1.0}, step, time)):
+            with pytest.raises(gitmlog.GitmlogError) as caught:
+                call()
+            assert caught.value.kind == "bad-metric"
+    assert run.metrics == {}
+
+
+def test_a_run_is_recorded_whatever_it_logged(repo: Sandbox) -> None:
+    with gitmlog.start_run() as run:
+        for index in range(40):
+            gitmlog.set_tag(f"t{index}", "x " * 2000)
+        with pytest.raises(gitmlog.GitmlogError) as caught:
+            gitmlog.set_tags({f"more {index}": "x " * 2000 for index in range(20)})
+        assert caught.value.kind == "too-large"
+        for index in range(6000):
+            gitmlog.log_metric(f"metric {index}" * 10, float(index))
+    assert run.is_recorded, run.failure
+    assert any("metrics.csv has them all" in text for text in run.record.warnings)
+    assert len(run.history("metric 5999" * 10)) == 1
+
+
+def test_very_many_artifacts(repo: Sandbox) -> None:
+    """A listing beyond the size of a metafile, which push and gc must understand."""
+    names = [f"images/validation_{index:06d}_of_epoch.png" for index in range(9000)]
+    entries = tuple(Artifact(name, 1, hash_bytes(name.encode()), 5) for name in names)
+    text = format_artifacts(Artifacts(entries))
+    assert len(text) > 1 << 20
+    assert parse_artifacts(text, "x") == Artifacts(entries)
+
+
+def test_the_newer_bytes_of_two_processes_win(repo: Sandbox) -> None:
+    program = (
+        "import os, gitmlog\n"
+        "def keep(word):\n    open('model.bin', 'w').write(word)\n    gitmlog.log_output('model.bin')\n"
+        "    gitmlog.log_text(word, 'report.txt')\n    gitmlog.set_tag('best', word)\n"
+        "with gitmlog.start_run():\n    keep('OLD')\n"
+        "    if os.fork() == 0:\n        keep('NEW')\n        os._exit(0)\n    os.wait()\n    gitmlog.log_metric('a', 1)\n"
+    )
+    script(repo, program)
+    run = gitmlog.get_run("last")
+    with run.open("report.txt") as stream:
+        assert stream.read() == b"NEW"
+    assert run.tags == {"best": "NEW"}
+    assert repo.ok("cat", "last:model.bin") == "NEW"
+
+
+def test_a_result_of_an_earlier_run_is_read_as_it_is(repo: Sandbox) -> None:
+    repo.write("config.json", '{"lr": 1}')
+    repo.commit("config")
+    repo.ok("run", "-n", "gen", "-o", "config.json", "--", "sh", "-c", "echo 99 > config.json")
+    repo.ok("run", "-n", "train", "-i", "config.json", "--", "cat", "config.json")
+    repo.ok("run", "-n", "silent", "--", "cat", "config.json")
+    train, silent = gitmlog.get_run("train"), gitmlog.get_run("silent")
+    assert train.inputs["config.json"].git == repo.git("hash-object", "config.json").strip()
+    for run in (train, silent):
+        assert repo.git("show", f"{run.tag}:config.json") == "99\n"
+        assert run.record.code.changed == 0
+
+
+def test_accepting_does_not_lose_what_only_a_removed_run_had(repo: Sandbox) -> None:
+    repo.write("res.txt", "start")
+    repo.commit("res")
+    for name in ("B", "A"):
+        repo.ok("run", "-n", name, "-o", "res.txt", "--", "sh", "-c", f"echo {name} > res.txt")
+    repo.ok("runs", "rm", "A")
+    repo.fails("runs", "accept", "B", code=6, kind="would-overwrite")
+    assert (repo.root / "res.txt").read_text() == "A\n"
+
+
+def test_a_tracked_output_that_became_a_link_is_not_followed(repo: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("private")
+    with gitmlog.start_run(outputs="train.py") as run:
+        (repo.root / "train.py").unlink()
+        (repo.root / "train.py").symlink_to(tmp_path / "secret")
+    assert run.outputs == {}
+    assert "private" not in repo.git("cat-file", "--batch", "--batch-all-objects", "--unordered")
+
+
+def test_names_hold_no_secret(repo: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2-very-secret-value"
+    monkeypatch.setenv("MY_SERVICE_PASSWORD", secret)
+    repo.git("switch", "-q", "-c", f"branch-{secret}")
+    with gitmlog.start_run(f"with {secret}") as run:
+        for call in (
+            lambda: gitmlog.log_metric(f"m {secret}", 1.0),
+            lambda: gitmlog.log_param(f"p {secret}", 1),
+            lambda: gitmlog.set_tag(f"t {secret}", "x"),
+            lambda: gitmlog.log_text("x", f"{secret}.txt"),
+        ):
+            with pytest.raises(gitmlog.GitmlogError, match="looks like a secret"):
+                call()
+    assert run.name == "with [redacted]"
+    assert secret not in repo.git("cat-file", "--batch", "--batch-all-objects", "--unordered")
+
+
+def test_a_generator_that_is_left_early_is_finished(repo: Sandbox) -> None:
+    def steps() -> Iterator[int]:
+        with gitmlog.start_run("early"):
+            yield from range(10)
+
+    for step in steps():
+        if step == 3:
+            break
+    assert gitmlog.get_run("early").status == "FINISHED"
+
+
+def test_nested_runs_that_end_in_the_wrong_order(repo: Sandbox) -> None:
+    outer = gitmlog.start_run("outer")
+    inner = gitmlog.start_run("inner", nested=True)
+    outer.end()
+    assert os.environ[process.VARIABLE].endswith(inner.id)
+    inner.end()
+    assert process.VARIABLE not in os.environ
+
+
+def test_a_killed_run_that_was_resumed_is_not_finished(repo: Sandbox) -> None:
+    program = (
+        "import gitmlog, os, sys\nfrom gitmlog.ops.runs import finish\n"
+        "def full(*a, **k): raise OSError(28, 'full')\n"
+        "finish.finish = full\nwith gitmlog.start_run('long'): gitmlog.log_metric('a', 1.0)\n"
+    )
+    script(repo, program)
+    script(
+        repo,
+        "import gitmlog, os\nrun = gitmlog.start_run(resume='long')\ngitmlog.log_metric('a', 2.0)\n"
+        "run.live.flush()\nos.kill(os.getpid(), 9)\n",
+        code=-9,
+    )
+    repo.ok("runs", "recover")
+    assert (gitmlog.get_run("long").status, gitmlog.get_run("long").record.metrics["a"].count) == ("KILLED", 2)

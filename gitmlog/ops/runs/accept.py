@@ -171,7 +171,7 @@ def _plan_file(ws: Workspace, change: Change, plan: _Plan, known: Products) -> N
     if is_as(ws.git, change.path, change.new):
         plan.gone += [change.path] if change.new is None else []
         return
-    saved = known.is_kept(ws.root, change.path)
+    saved = known.is_kept(ws, change.path)
     if not saved and not is_as(ws.git, change.path, change.old) and not is_as(ws.git, change.path, None):
         plan.unsaved.append(change.path)
     elif change.new is None:

@@ -6,7 +6,7 @@ import os
 import pwd
 import shlex
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import GitmlogError, RefusedError, UsageError
 from gitmlog.core.paths import display
 from gitmlog.core.secret_names import is_secret_file
-from gitmlog.git.durable import create_ref, delete_ref, git_errors, ref_target, synced_writes, write_commit
+from gitmlog.git.durable import create_ref, delete_ref, git_errors, ref_target, synced_writes, write_commit, write_tree
 from gitmlog.git.identity import Identity, identity
 from gitmlog.git.snapshot import Snapshot, take_snapshot
 from gitmlog.ops.runs.drift import drifted
@@ -44,6 +44,7 @@ class Begin:
         results: likewise, files that it writes and that are not kept as outputs: no code either.
         parent: the id of the run that it is nested in, or "".
         resumes: the id of the run that it goes on from, or "".
+        scrub: takes secrets out of a text.
         with_code: whether the code is recorded.
         with_user: whether user and host are.
     """
@@ -55,6 +56,7 @@ class Begin:
     results: Sequence[str] = ()
     parent: str = ""
     resumes: str = ""
+    scrub: Callable[[str], str] = str
     with_code: bool = True
     with_user: bool = True
 
@@ -148,12 +150,13 @@ def _facts(ws: Workspace, how: Begin, run_id: str, started: datetime, outputs: l
         "code": {
             "tree": snapshot.tree,
             "commit": snapshot.commit,
-            "branch": snapshot.branch,
+            "branch": how.scrub(snapshot.branch),
             "changed": len(snapshot.changed),
             "untracked": len(snapshot.untracked),
             "state": snapshot.state,
         },
         "outputs": {path: stat_of(ws.root / path) for path in outputs},
+        "results": dict(snapshot.results),
         "drifted": drifted(ws),
         "warnings": warnings,
     }
@@ -168,7 +171,7 @@ def _snapshot(ws: Workspace, outputs: list[str]) -> Snapshot:
             return "by its name it holds secrets (git add it, if it does not)"
         return "" if known.is_product(ws.root, path) else None
 
-    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), leave_out, lambda path: known.is_kept(ws.root, path))
+    return take_snapshot(ws.git, ws.config.integer("runs.untracked"), leave_out, lambda path: known.is_kept(ws, path))
 
 
 def _much(snapshot: Snapshot) -> list[str]:
@@ -209,7 +212,8 @@ def _keep_snapshot(ws: Workspace, folder: RunFolder, facts: dict[str, Any]) -> N
     started = datetime.fromisoformat(facts["started"])
     with git_errors(), synced_writes():
         parents = [code["commit"]] if code["commit"] else []
-        commit = write_commit(ws.git, code["tree"], parents, message, Identity(**facts["person"]), started)
+        tree = write_tree(ws.git, code["tree"], facts["results"])
+        commit = write_commit(ws.git, tree, parents, message, Identity(**facts["person"]), started)
         create_ref(ws.git, folder.live_ref, commit)
 
 

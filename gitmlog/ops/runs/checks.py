@@ -9,6 +9,7 @@ from typing import Any
 
 from gitmlog.core.errors import NotFoundError, UsageError
 from gitmlog.core.paths import display, path_problem
+from gitmlog.runs.events import is_moment
 from gitmlog.runs.reader import key_problem
 
 
@@ -53,3 +54,11 @@ def mapping(value: Any, what: str) -> Mapping[Any, Any]:
         hint = "names with their values: {'acc': 0.9}"
         raise UsageError(f"{what} takes a dictionary, not {type(value).__name__}", kind="bad-value", hint=hint)
     return value
+
+
+def moment(value: Any) -> float:
+    """Seconds since 1970. Raises UsageError, kind `bad-metric`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_moment(value):
+        hint = "seconds since 1970, as time.time() gives them; leave it out for now"
+        raise UsageError(f"the time of a metric cannot be {value!r:.80}", kind="bad-metric", hint=hint)
+    return float(value)

@@ -64,5 +64,5 @@ def _lines(ws: Workspace, commit: str | None, path: str) -> set[bytes]:
 
 
 def _no_code(*runs: Found) -> LeftOut:
-    outputs = {metafile_of(path) for run in runs for path in run.record.outputs}
+    outputs = {name for run in runs for path in run.record.outputs for name in (path, metafile_of(path))}
     return lambda path: path.startswith(f"{FOLDER}/") or path in outputs

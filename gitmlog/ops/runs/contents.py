@@ -31,6 +31,9 @@ ENVIRONMENT = "environment.toml"
 METRICS = "metrics.csv"
 SYSTEM = "system.csv"
 LOG = "log.txt"
+_MAY_BE_CUT = 1000
+"""Metrics of a record from which it may be that it does not hold all."""
+
 _VERSIONED = re.compile(r"(.+)@([1-9][0-9]{0,8})", re.DOTALL)
 
 
@@ -113,7 +116,7 @@ def history(ws: Workspace, found: Found, key: str, progress: Progress = SILENT) 
     listed = artifacts_of(ws, found)
     for name in (METRICS, SYSTEM):
         artifact = next((each for each in listed.record if each.path == name), None)
-        if artifact is not None and (name == SYSTEM or key in found.record.metrics):
+        if artifact is not None and (name == SYSTEM or key in found.record.metrics or len(found.record.metrics) > _MAY_BE_CUT):
             points = history_of(_read(ws, found, artifact, progress), key, f"{found.record.tag}: {name}")
             if points:
                 return points

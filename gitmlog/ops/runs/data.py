@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from gitmlog.core.atomic import READ_FLAGS, is_regular
 from gitmlog.core.errors import DataError, NotFoundError, RefusedError
 from gitmlog.core.paths import display, metafile_of, path_problem, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
@@ -16,6 +18,9 @@ from gitmlog.ops.content import is_unchanged, list_path
 from gitmlog.ops.place import check_own
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.record import DataFacts
+
+MAX_PLAIN = 64 << 20
+"""Bytes of a file that git keeps itself, and a run reads or writes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def input_data(ws: Workspace, path: str, tree: str, progress: Progress = SILENT)
         return _tracked_input(ws, owner, progress)
     found = _in_tree(ws, tree, path)
     if found is not None:
-        return Data(path, found)
+        return found
     if not os.path.lexists(ws.root / path):
         raise NotFoundError(f"there is no {display(path)}", kind="no-path", hint="check the name with `ls`")
     name = display(path)
@@ -83,9 +88,37 @@ def _tracked_input(ws: Workspace, owner: str, progress: Progress) -> Data:
     return Data(owner, _facts(facts), _text(metafile, facts, owner))
 
 
-def _in_tree(ws: Workspace, tree: str, path: str) -> DataFacts | None:
+def _in_tree(ws: Workspace, tree: str, path: str) -> Data | None:
+    """What git keeps; a file as it is now, which may be another than in the snapshot: an earlier run's result, say."""
     found = ws.git.entry_of(tree, path)
-    return None if found is None else DataFacts(found.size, git=found.id)
+    if found is None:
+        return None
+    now = None if found.is_folder else _small(ws, path)
+    if now is None or ws.git.blob_id(now) == found.id:
+        return Data(path, DataFacts(found.size, git=found.id))
+    return Data(path, DataFacts(len(now), git=ws.git.blob_id(now)), plain=now)
+
+
+def _small(ws: Workspace, path: str) -> bytes | None:
+    """The bytes of a plain file that git can keep; None for a link, and for what is not there."""
+    full = ws.root / path
+    try:
+        fd = os.open(full, READ_FLAGS)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO):
+            return None
+        raise
+    with open(fd, "rb") as stream:
+        info = os.fstat(fd)
+        if not is_regular(info):
+            return None
+        if info.st_size > MAX_PLAIN:
+            name = display(path)
+            hint = f"git rm --cached --quiet -- {name} && gitmlog add {name}"
+            raise RefusedError(
+                f"{name} has {info.st_size:,} bytes: too large for git, which tracks it", kind="too-large", hint=hint
+            )
+        return stream.read(MAX_PLAIN)
 
 
 def check_output(ws: Workspace, path: str) -> str:
@@ -112,7 +145,7 @@ def output_data(ws: Workspace, path: str, tree: str, kind: Type | None = None, p
         DataError: kind `changed-while-read`; StorageError.
     """
     owner = check_output(ws, path)
-    if ws.git.is_tracked(owner) and os.path.isfile(ws.root / owner):
+    if ws.git.index_mode(owner):
         return _plain_output(ws, owner)
     facts = keep(ws, owner, progress)
     old = _metafile_in(ws, tree, owner)
@@ -128,7 +161,11 @@ def _metafile_in(ws: Workspace, tree: str, path: str) -> Metafile | None:
 
 
 def _plain_output(ws: Workspace, path: str) -> Data:
-    data = (ws.root / path).read_bytes()
+    data = _small(ws, path)
+    if data is None:
+        if not os.path.lexists(ws.root / path):
+            raise NotFoundError(f"there is no {display(path)}", kind="no-path", hint="check the name with `ls`")
+        raise RefusedError(f"{display(path)} is no plain file", kind="not-a-file", hint="git tracks a file there: write one")
     return Data(path, DataFacts(len(data), git=ws.git.blob_id(data)), plain=data)
 
 

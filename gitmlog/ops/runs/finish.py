@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -32,17 +32,18 @@ from gitmlog.ops.ignore import ignore_file, ignore_line
 from gitmlog.ops.runs.data import Data, output_data
 from gitmlog.ops.runs.drift import drifted
 from gitmlog.ops.runs.folder import RunFolder
-from gitmlog.ops.runs.products import remember, stat_of
+from gitmlog.ops.runs.products import Stat, remember, stat_of
 from gitmlog.ops.runs.sampler import by_key
 from gitmlog.ops.runs.spool import join_pieces
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.artifacts import NAME as ARTIFACTS
 from gitmlog.runs.artifacts import Artifact, Artifacts, format_artifacts
 from gitmlog.runs.environment import format_environment
+from gitmlog.runs.fit import fitting
 from gitmlog.runs.fold import Folded, fold, put_output, rows
 from gitmlog.runs.history import format_history
 from gitmlog.runs.journal import read_journals
-from gitmlog.runs.reader import MAX_BYTES, key_problem
+from gitmlog.runs.reader import key_problem
 from gitmlog.runs.record import FOLDER, CodeFacts, RunRecord, Status, format_run, parse_run
 from gitmlog.runs.tags import PREFIX, format_commit, format_tag, parse_tag
 from gitmlog.store.cache import Writer
@@ -111,13 +112,13 @@ def _tidy(ws: Workspace, folder: RunFolder, record: RunRecord, sources: dict[str
         folder.remove()
 
 
-def _kept(ws: Workspace, record: RunRecord) -> dict[str, list[int]]:
-    """The outputs that git tracks, where they are still what the commit took in, with their stat."""
+def _kept(ws: Workspace, record: RunRecord) -> dict[str, Stat]:
+    """The outputs that git tracks, where they are still what the commit took in, with their stat and the run that has them."""
     found = {}
     for path, facts in record.outputs.items():
         stat = stat_of(ws.root / path)
-        if facts.git and stat and ws.git.blob_id((ws.root / path).read_bytes()) == facts.git:
-            found[path] = stat
+        if facts.git and stat and stat[0] == facts.size and ws.git.blob_id((ws.root / path).read_bytes()) == facts.git:
+            found[path] = [*stat, record.id]
     return found
 
 
@@ -133,7 +134,7 @@ def _record(closing: _Closing) -> Recorded:
     with ws.cache.writing() as writer:
         records = list(_records(closing, writer))
         writer.commit()
-    record = _fitting(_make_record(closing))
+    record = fitting(_make_record(closing))
     parse_run(format_run(record), record.tag)  # what no reader accepts is never written: it would be a run that nobody sees
     folded = closing.folded
     artifacts = Artifacts(tuple(folded.artifacts), tuple(folded.replaced), tuple(records))
@@ -262,8 +263,8 @@ def _make_record(closing: _Closing) -> RunRecord:
         host=start["host"],
         parent=start["parent"],
         resumes=start["resumes"],
-        error=_one_line(folded.error),
-        warnings=tuple(_warnings([*start["warnings"], *folded.warnings, *closing.warnings])),
+        error=_one_line(folded.error) if status == "FAILED" else "",
+        warnings=tuple(_warnings([*start["warnings"], *folded.warnings, *_others_error(folded, status), *closing.warnings])),
         params=folded.params,
         metrics=folded.metrics,
         inputs=folded.inputs,
@@ -299,16 +300,9 @@ def _one_line(text: str) -> str:
     return plain if len(plain) <= _MAX_WARNING else f"{plain[: _MAX_WARNING - 1]}…"
 
 
-def _fitting(record: RunRecord) -> RunRecord:
-    """A record that a reader accepts: where there are too many metrics, the rest stand in metrics.csv alone."""
-    limit = MAX_BYTES - (64 << 10)
-    if len(format_run(record)) <= limit:
-        return record
-    metrics = dict(record.metrics)
-    note = (*record.warnings, "there are more metrics than a record holds: metrics.csv has them all")
-    while metrics and len(format_run(replace(record, metrics=metrics, warnings=note))) > limit:
-        metrics = dict(sorted(metrics.items())[: len(metrics) * 3 // 4])
-    return replace(record, metrics=metrics, warnings=note)
+def _others_error(folded: Folded, status: Status) -> list[str]:
+    """A child process ended with an exception, and the run itself did not."""
+    return [f"a process of the run ended with {folded.error}"] if folded.error and status != "FAILED" else []
 
 
 def _write_tree(closing: _Closing, record: RunRecord, artifacts: Artifacts) -> str:
@@ -319,7 +313,7 @@ def _write_tree(closing: _Closing, record: RunRecord, artifacts: Artifacts) -> s
     texts |= {f"{folder}/{ARTIFACTS}": format_artifacts(artifacts)} if artifacts.all else {}
     _put_blobs(closing)
     blobs: dict[str, str | None] = {path: write_blob(repo, text) for path, text in texts.items()}
-    return write_tree(repo, closing.base, blobs | closing.folded.blobs)
+    return write_tree(repo, closing.base, closing.start.get("results", {}) | blobs | closing.folded.blobs)
 
 
 def _ignores(closing: _Closing, paths: list[str]) -> dict[str, bytes]:

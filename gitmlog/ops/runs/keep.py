@@ -6,18 +6,19 @@ Both happen under the cache's lock, so that no garbage collection comes between 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitmlog.core.errors import StorageError
+from gitmlog.core.errors import StorageError, UsageError
 from gitmlog.core.paths import display, metafile_of
 from gitmlog.metafile.schema import Type
-from gitmlog.ops.runs.checks import check_key, check_name
+from gitmlog.ops.runs.checks import check_name
 from gitmlog.ops.runs.data import Data, input_data, output_data
 from gitmlog.ops.runs.live import LiveRun
 from gitmlog.ops.runs.products import stat_of
+from gitmlog.runs.artifacts import MAX_ARTIFACTS
+from gitmlog.runs.reader import MAX_KEY
 from gitmlog.runs.record import data_table
 from gitmlog.store.ingest import copy_in
 
@@ -28,23 +29,31 @@ def keep_file(live: LiveRun, source: Path, name: str) -> None:
     Raises:
         UsageError: kinds `bad-name`, `run-ended`; RefusedError: kind `not-a-file`; DataError: kind `changed-while-read`.
     """
-    live.check()
-    check_name(name)
+    _check_artifact(live, name)
     with _keeping(live, f"artifact {display(name)}"), live.ws.cache.in_use():
         with live.ws.cache.writing() as writer:
             stored = copy_in(writer, os.fspath(source), os.fspath(source), lambda _: None)
-        live.journal.write("artifact", name, stored.oid, stored.info.st_size, None, time.time())
+        live.journal.write("artifact", name, stored.oid, stored.info.st_size, None)
         note_source(live, source)
 
 
 def keep_bytes(live: LiveRun, data: bytes, name: str) -> None:
     """These bytes become the artifact `name`. Raises UsageError, kinds `bad-name`, `run-ended`."""
-    live.check()
-    check_name(name)
+    _check_artifact(live, name)
     with _keeping(live, f"artifact {display(name)}"), live.ws.cache.in_use():
         with live.ws.cache.writing() as writer:
             oid = writer.put(data)
-        live.journal.write("artifact", name, oid, len(data), None, time.time())
+        live.journal.write("artifact", name, oid, len(data), None)
+
+
+def _check_artifact(live: LiveRun, name: str) -> None:
+    live.check()
+    check_name(name)
+    live.check_key("artifact", name[-MAX_KEY:].strip() or name)
+    live.artifacts += 1
+    if live.artifacts > MAX_ARTIFACTS:
+        hint = "put them into one archive, or track their folder: log_output(folder)"
+        raise UsageError(f"more than {MAX_ARTIFACTS:,} artifacts in one run", kind="too-large", hint=hint)
 
 
 @contextmanager
@@ -91,7 +100,8 @@ def expect_output(live: LiveRun, path: str, base: Path) -> None:
 def keep_model(live: LiveRun, name: str, target: str) -> None:
     """The model `name` is this output, or `artifact:PATH`. Raises UsageError, kinds `bad-key`, `run-ended`."""
     live.check()
-    check_key("model", name)
+    live.check_key("model", name)
+    live.make_room(f"{name}{target}")
     live.journal.write("model", name, target)
 
 
@@ -100,6 +110,7 @@ def _tree(live: LiveRun) -> str:
 
 
 def _note(live: LiveRun, what: str, data: Data) -> None:
+    live.make_room(data.path)
     if data.metafile is not None:
         live.journal.write("metafile", metafile_of(data.path), data.metafile.decode())
     if data.ignore:
@@ -108,4 +119,4 @@ def _note(live: LiveRun, what: str, data: Data) -> None:
         oid = live.ws.git.blob_id(data.plain)
         live.folder.keep_blob(oid, data.plain)
         live.journal.write("blob", data.path, oid)
-    live.journal.write(what, data.path, data_table(data.facts), time.time())
+    live.journal.write(what, data.path, data_table(data.facts))

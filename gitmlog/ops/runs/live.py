@@ -15,7 +15,7 @@ from gitmlog.core.errors import GitmlogError, UsageError
 from gitmlog.core.paths import display
 from gitmlog.core.secrets import Scrubber
 from gitmlog.ops.runs.begin import ended_error
-from gitmlog.ops.runs.checks import check_key, mapping, whole
+from gitmlog.ops.runs.checks import check_key, mapping, moment, whole
 from gitmlog.ops.runs.convert import flatten_params, metric_value
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.ops.runs.output import LogFile
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 FLUSH = 0.25
 """Seconds after which what was logged is in the journal: kill -9 loses no more."""
 
+_STEPS = 1 << 62
 MAX_METRICS = 20_000
+MAX_TAGS = 200_000
+MAX_PATHS = 300_000
+"""Characters of all tags together, and of all inputs, outputs and models with their facts."""
+
 MAX_PARAMS = 400_000
 """Characters of all parameters together: a record has 1 MiB."""
 
@@ -68,6 +73,10 @@ class LiveRun:
         self.journal = Journal(folder.path, self._disk_trouble)
         self.params: dict[str, ParamValue] = {}
         self.log: LogFile | None = None
+        self._tags: dict[str, str] = {}
+        self._paths: dict[str, int] = {}
+        self._ending = False
+        self.artifacts = 0
         self.ended = False
         self.ended_as: Status | None = None
         self._owner = owner
@@ -99,26 +108,26 @@ class LiveRun:
             self._new_key(key)
         if type(value) is not float:
             value = metric_value(value)
-        if step is not None and type(step) is not int:
+        if step is not None and (type(step) is not int or not -_STEPS < step < _STEPS):
             step = whole(step, "step")
-        self._append((key, value, step, now() if time is None else float(time)))
+        self._append((key, value, step, now() if time is None else moment(time)))
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None, time: float | None = None) -> None:
         """Several values of one step. Raises as `log_metric`; then none of them was logged."""
-        moment = now() if time is None else float(time)
-        if step is not None and type(step) is not int:
+        at = now() if time is None else moment(time)
+        if step is not None and (type(step) is not int or not -_STEPS < step < _STEPS):
             step = whole(step, "step")
         rows = []
         for key, value in mapping(metrics, "log_metrics").items():
             if key not in self._keys:
                 self._new_key(key)
-            rows.append((key, value if type(value) is float else metric_value(value), step, moment))
+            rows.append((key, value if type(value) is float else metric_value(value), step, at))
         for row in rows:
             self._append(row)
 
     def _new_key(self, key: str) -> None:
         self.check()
-        check_key("metric", key)
+        self.check_key("metric", key)
         if len(self._keys) >= MAX_METRICS:
             hint = "names are for what is measured; what varies belongs into the step or into log_table"
             raise UsageError(f"more than {MAX_METRICS:,} metrics", kind="bad-key", hint=hint)
@@ -135,7 +144,7 @@ class LiveRun:
             self.check()
             fresh = {}
             for key, value in flat.items():
-                check_key("parameter", key)
+                self.check_key("parameter", key)
                 value = self._scrub.param(key, value)  # noqa: PLW2901
                 if key in self.params:
                     self._same(key, value)
@@ -164,15 +173,34 @@ class LiveRun:
         self.check()
         checked = {}
         for key, value in mapping(tags, "set_tags").items():
-            check_key("tag", key)
+            self.check_key("tag", key)
             text = str(value)
             if len(text) > 5000:
                 raise UsageError(
                     f"tag {key} has {len(text)} characters (at most 5,000)", kind="too-large", hint="log_text keeps it"
                 )
             checked[key] = str(self._scrub.param(key, text))
-        for key, text in checked.items():
-            self.journal.write("tag", key, text)
+        with self._guard:
+            tags = {**self._tags, **checked}
+            if sum(len(key) + len(text) + 10 for key, text in tags.items()) > MAX_TAGS:
+                raise UsageError(f"the tags have more than {MAX_TAGS:,} characters", kind="too-large", hint="log_text keeps it")
+            self._tags = tags
+            for key, text in checked.items():
+                self.journal.write("tag", key, text)
+
+    def check_key(self, what: str, key: object) -> None:
+        """Raise UsageError, kind `bad-key`, for what may not name it; a name is shown everywhere, and holds no secret."""
+        check_key(what, key)
+        if self._scrub.text(str(key)) != key:
+            raise UsageError(f"the name of a {what} looks like a secret", kind="bad-key", hint="secrets belong into no record")
+
+    def make_room(self, path: str) -> None:
+        """Raise UsageError, kind `too-large`, for more inputs, outputs and models than a record holds."""
+        self._paths[path] = len(path) + 150
+        if sum(self._paths.values()) > MAX_PATHS:
+            del self._paths[path]
+            hint = "name the folder that they lie in: it is one path, and every file is kept"
+            raise UsageError(f"more inputs and outputs than a record holds ({len(self._paths):,})", kind="too-large", hint=hint)
 
     @property
     def started_at(self) -> float:
@@ -291,8 +319,9 @@ class LiveRun:
     def end(self, status: Status, code: int | None = None) -> None:
         """Record the run. Nothing is raised: what goes wrong is told, and `failure` has it; the run can be recovered."""
         with self._guard:
-            if self.ended:
+            if self.ended or self._ending:  # a signal's handler may come in the midst of it
                 return
+            self._ending = True
             self._stop_observing()
             self.ended_as = status
             try:
@@ -318,11 +347,16 @@ class LiveRun:
         self.flush()
         for text in self._late:
             self.journal.write("warning", text)
-        self.journal.write("end", status, code, now(), monotonic() - self._began)
+        self.journal.write("end", status, code, monotonic() - self._began)
         self.journal.sync()
 
     def _tell_failure(self, error: Exception) -> None:
         said = error.message if isinstance(error, GitmlogError) else getattr(error, "strerror", None) or str(error)
+        if not self.folder.is_started:
+            self._tell(
+                f"run {self.id} could not be recorded: {display(os.fspath(self.folder.path))} was removed while it went on"
+            )
+            return
         lost = "What was logged last could not be kept, all else is" if self.journal.is_behind else "Nothing of it is lost"
         self._tell(f"run {self.id} could not be recorded: {said}. {lost}: mend that, then `gitmlog runs recover`")
 

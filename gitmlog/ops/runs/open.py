@@ -67,11 +67,12 @@ def _new(ws: Workspace, options: OpenOptions, scrub: Scrubber, tell: Tell) -> Li
     left_out = without(ws)
     earlier = _recorded(ws, options.resume) if options.resume else None
     how = Begin(
-        name=options.name,
+        name=scrub.text(options.name) if options.name else options.name,
         command=() if "command" in left_out else scrub.command(options.command),
         folder=options.folder or Path.cwd(),
         outputs=options.outputs,
         results=options.results,
+        scrub=scrub.text,
         parent=options.parent,
         resumes=earlier.record.id if earlier else "",
         with_code="code" not in left_out,
@@ -140,6 +141,8 @@ def _reopen(ws: Workspace, folder: RunFolder, options: OpenOptions, scrub: Scrub
     before = fold(read_journals(folder.path))
     live.params = before.params
     live.add_time(max(0.0, before.last - live.started_at))
+    if before.end is not None:
+        live.journal.write("resume")
     live.warn(f"it was killed, and resumed at {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC")
     return live
 

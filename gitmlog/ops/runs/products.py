@@ -7,12 +7,19 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from gitmlog.core.atomic import read_plain
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.locks import locked
-from gitmlog.ops.runs.folder import runs_folder
+from gitmlog.git.durable import ref_target
+from gitmlog.ops.runs.folder import replace_plain, runs_folder
+from gitmlog.repo.workspace import Workspace
+from gitmlog.runs.record import is_run_id
+from gitmlog.runs.tags import ARCHIVE, PREFIX
 
-Stat = list[int]
+Stat = list[Any]
+_MAX = 32 << 20
 
 
 class Products:
@@ -21,7 +28,7 @@ class Products:
     Attributes:
         outputs: paths.
         artifacts: untracked files that were logged, with the stat they had.
-        kept: outputs that git itself tracks, with the stat they had when a run's commit took them in.
+        kept: outputs that git itself tracks, with the stat they had when a run's commit took them in, and that run's id.
     """
 
     def __init__(
@@ -35,10 +42,10 @@ class Products:
     def load(cls, home: Path) -> Products:
         """What this clone knows."""
         try:
-            found = json.loads((runs_folder(home) / "products.json").read_bytes())
+            found = json.loads(read_plain(runs_folder(home) / "products.json", _MAX))
             stats = [{str(path): list(stat) for path, stat in found.get(key, {}).items()} for key in ("artifacts", "kept")]
             return cls({str(path) for path in found["outputs"]}, *stats)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls()
 
     def is_product(self, root: Path, path: str) -> bool:
@@ -47,9 +54,12 @@ class Products:
             return True
         return path in self.artifacts and self.artifacts[path] == stat_of(root / path)
 
-    def is_kept(self, root: Path, path: str) -> bool:
-        """Whether the file that git tracks at `path` is as a run wrote it, and a run's commit has it."""
-        return path in self.kept and self.kept[path] == stat_of(root / path)
+    def is_kept(self, ws: Workspace, path: str) -> bool:
+        """Whether the file that git tracks at `path` is as a run wrote it, and that run's commit, which has it, is there."""
+        *stat, run = self.kept.get(path) or [None]
+        if not isinstance(run, str) or stat != stat_of(ws.root / path):
+            return False
+        return any(ref_target(ws.git, prefix + run) for prefix in (PREFIX, ARCHIVE) if is_run_id(run))
 
 
 def stat_of(path: Path) -> Stat:
@@ -77,6 +87,4 @@ def remember(home: Path, outputs: Iterable[str], artifacts: dict[str, Stat], kep
             "kept": known.kept | kept,
         }
         path = runs_folder(home) / "products.json"
-        temporary = path.with_name("products.json.new")
-        temporary.write_text(json.dumps(facts), "utf-8")
-        os.replace(temporary, path)
+        replace_plain(path, path.with_name("products.json.new"), json.dumps(facts).encode())
