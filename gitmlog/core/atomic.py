@@ -171,6 +171,23 @@ def _open_child(fd: int, name: str, create: bool) -> int:
     return os.open(name, DIRECTORY_FLAGS, dir_fd=fd)
 
 
+def read_plain(path: str | os.PathLike[str], limit: int) -> bytes:
+    """The bytes of a plain file that anybody may have put there; nothing is waited for.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        OSError: it is a link, a pipe, a folder or a device (EINVAL, ELOOP, …), or has more than `limit` bytes (EFBIG).
+    """
+    with open(os.open(path, READ_FLAGS), "rb") as stream:
+        info = os.fstat(stream.fileno())
+        if not is_regular(info):
+            raise OSError(errno.EINVAL, "no plain file", os.fspath(path))
+        data = stream.read(limit + 1) if info.st_size <= limit else b""
+        if info.st_size > limit or len(data) > limit:
+            raise OSError(errno.EFBIG, f"more than {limit:,} bytes", os.fspath(path))
+        return data
+
+
 def is_regular(info: os.stat_result) -> bool:
     """Whether a stat is that of a plain file."""
     return stat.S_ISREG(info.st_mode)

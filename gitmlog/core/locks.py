@@ -14,6 +14,8 @@ from gitmlog.core.errors import GitmlogError
 from gitmlog.core.progress import SILENT, Progress
 
 _POLL = 0.05
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""A lock is a plain file: a link would make one elsewhere, a pipe would be waited for."""
 
 
 @contextmanager
@@ -38,12 +40,12 @@ def _open_lock(path: Path, shared: bool) -> int | None:
     """None: a reader of a read-only place, where nobody can write either, needs no lock."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return os.open(path, _FLAGS | os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         if not shared or error.errno not in (errno.EROFS, errno.EACCES):
             raise
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, _FLAGS | os.O_RDONLY)
     except OSError:
         return None
 
@@ -69,11 +71,13 @@ def _try(fd: int, kind: int) -> bool:
 
 
 def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock file `path` (its owner has ended)."""
+    """Whether nobody holds the lock file `path` (its owner has ended). What is no plain file was made by nobody who locks it."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
+        fd = os.open(path, _FLAGS | os.O_RDONLY)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
+            return True
+        raise
     try:
         return _try(fd, fcntl.LOCK_SH)  # shared: two that look at once are not each other's owner
     finally:

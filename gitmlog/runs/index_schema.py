@@ -168,5 +168,5 @@ def _storable(number: float | int | None) -> float | int | None:
         try:
             return float(number)
         except OverflowError:
-            return math.copysign(math.inf, number)
+            return math.inf if number > 0 else -math.inf
     return int(number) if isinstance(number, bool) else number

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
+from gitmlog.core.errors import DataError
+from gitmlog.ops.runs.begin import Begin, begin
+from gitmlog.ops.runs.folder import RunFolder
+from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.record import RunRecord
 from tests.conftest import Sandbox
 from tests.runs import FIRST, git, make_run
@@ -147,3 +158,148 @@ def test_many_unknown_names_are_a_few_notes(repo: Sandbox) -> None:
         notes = [line for line in done.err.splitlines() if line.startswith("note: ")]
         assert len(notes) == 6, notes
         assert "and " in notes[-1] and "more" in notes[-1]
+
+
+# Folders of runs that somebody handed over
+
+
+DEAD = "20260303-000000-calm-heron"
+RUNS = ".git/gitmlog/runs"
+KINDS = ["pipe", "zero", "dangling", "folder", "huge", "garbage"]
+
+
+@pytest.fixture(autouse=True)
+def impatient() -> Iterator[None]:
+    """Whoever waits for a pipe waits for ever: that is a failure, not a test without an end."""
+
+    def give_up(*_: object) -> None:
+        raise AssertionError("it waits for something that never comes")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def put(path: Path, kind: str) -> None:
+    """Something that is no file of ours."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind in ("zero", "dangling"):
+        path.symlink_to("/dev/zero" if kind == "zero" else "not-there-yet")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "huge":
+        with open(path, "wb") as stream:
+            stream.truncate(1 << 40)
+    else:
+        path.write_bytes(b"\xff{[" * 1000)
+
+
+@pytest.fixture
+def dead(repo: Sandbox) -> Path:
+    """The folder of a run that was killed, as it should be."""
+    ws = Workspace.open(repo.root)
+    begun = begin(ws, Begin(folder=repo.root, name="killed"))
+    os.close(begun.owner)
+    journal = begun.folder.path / "journal-1-00000000.jsonl"
+    journal.write_text('["param","lr",0.5]\n')
+    return begun.folder.path
+
+
+def breaks_nothing(box: Sandbox) -> None:
+    """Every command that looks at the folders works, and says no more than it must."""
+    for command in (["runs", "list"], ["runs", "show", "swift-otter"], ["doctor"], ["runs", "list", "--json"]):
+        done = box.here(*command)
+        assert (done.code, "Traceback" in done.err) == (0, False), (command, done)
+    done = box.here("runs", "recover")
+    assert done.code in (0, 1), done
+    assert "Traceback" not in done.err, done
+    if done.code:
+        assert "damaged" in done.err
+        assert done.err.isprintable() or "\n" in done.err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "name", ["owner", "start.json", "journal-1-00000000.jsonl", "environment.json", "system.csv", "log.txt", "blobs"]
+)
+def test_a_damaged_folder_is_told_and_skipped(repo: Sandbox, dead: Path, name: str, kind: str) -> None:
+    put(dead / name, kind)
+    breaks_nothing(repo)
+    assert not (dead / "not-there-yet").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["newest", "products.json", "products.json.new", "products.lock"])
+def test_what_the_clone_remembers_may_be_anything(repo: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str, kind: str) -> None:
+    put(repo.root / RUNS / name, kind)
+    monkeypatch.chdir(repo.root)
+    done = repo.here("run", "--", "true")
+    assert done.code == 0, done
+    breaks_nothing(repo)
+    assert not (repo.root / RUNS / "not-there-yet").exists() or name == "newest"
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59.9+00:00", "0001-01-01T00:00:00+05:00", "2199-01-01T00:00:00+00:00", "2020-01-01T00:00:00"]
+)
+def test_a_newest_run_that_cannot_be_is_forgotten(repo: Sandbox, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    repo.write(f"{RUNS}/newest", text)
+    monkeypatch.chdir(repo.root)
+    assert repo.here("run", "--name", "after", "--", "true").code == 0
+    started = json.loads(repo.here("runs", "show", "after", "--json").out)["started"]
+    assert abs(datetime.fromisoformat(started) - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"worktree": None},
+        {"worktree": 5},
+        {"code": []},
+        {"code": {}},
+        {"code": {"tree": "../../x", "commit": "", "branch": "", "changed": 0, "untracked": 0, "state": ""}},
+        {"started": 1},
+        {"started": "0001-01-01T00:00:00+05:00"},
+        {"started": "2026-01-01T00:00:00"},
+        {"name": "\ud800"},
+        {"user": "\ud800"},
+        {"command": "train.py"},
+        {"command": ["\ud800"]},
+        {"outputs": ["a"]},
+        {"outputs": {"../../etc/passwd": []}},
+        {"outputs": {"/etc/passwd": []}},
+        {"results": {"a": 1}},
+        {"person": {"name": "A\ntree 1", "email": "a@b"}},
+        {"parent": "; rm -rf /"},
+        {"id": "20260101-000000-other-one"},
+        {"warnings": [[[[1]]]]},
+    ],
+)
+def test_a_start_that_says_odd_things_is_refused(repo: Sandbox, dead: Path, change: dict[str, object]) -> None:
+    start = dead / "start.json"
+    found = json.loads(start.read_text()) | change
+    start.write_text(json.dumps({key: value for key, value in found.items() if value is not None}))
+    breaks_nothing(repo)
+    done = repo.here("runs", "recover")
+    assert (done.code, "damaged" in done.err) == (1, True), done
+    assert dead.is_dir()
+    with pytest.raises(DataError) as caught:
+        RunFolder(dead).read_start()
+    assert caught.value.kind == "bad-run"
+
+
+@pytest.mark.parametrize("line", ['["param","lr",1%s]' % ("0" * 4000), '["param","a","\\ud800"]', '["tag","a","\\udfff"]'])
+def test_a_live_run_that_logs_odd_things_is_listed(repo: Sandbox, dead: Path, line: str) -> None:
+    (dead / "journal-1-00000000.jsonl").write_text(f"{line}\n")
+    owner = RunFolder(dead).take()
+    try:
+        done = repo.here("runs", "list")
+        assert (done.code, "killed" in done.out, "swift-otter" in done.out) == (0, True, True), done
+        assert repo.here("runs", "show", dead.name).code == 0
+    finally:
+        os.close(owner)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gitmlog.core.atomic import READ_FLAGS
+from gitmlog.core.atomic import read_plain
+from gitmlog.core.paths import is_utf8
 from gitmlog.ops.runs.folder import RunFolder, run_folders
+from gitmlog.ops.runs.start_facts import moment
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.fold import Folded, fold
 from gitmlog.runs.index_schema import Entry
 from gitmlog.runs.journal import PATTERN, read_journals
-from gitmlog.runs.reader import key_problem
+from gitmlog.runs.reader import fits, key_problem
 from gitmlog.runs.record import CodeFacts, RunRecord
+from gitmlog.runs.stored import dump_record
 
 _MAX_START = 1 << 22
 _MAX_JOURNAL = 16 << 20
@@ -48,15 +50,17 @@ def logged(ws: Workspace, run_id: str) -> Folded:
 def _with_logged(record: RunRecord, folder: RunFolder) -> RunRecord:
     """Its parameters, tags and metrics; not those of a journal whose reading would be noticed."""
     try:
-        size = sum(path.stat().st_size for path in folder.path.glob(PATTERN))
+        size = sum(path.lstat().st_size for path in folder.path.glob(PATTERN))
         if size > _MAX_JOURNAL:
             return record
         found = fold(read_journals(folder.path))
-    except OSError:
+        full = replace(
+            record, params=found.params, tags=found.tags, metrics=found.metrics, inputs=found.inputs, outputs=found.outputs
+        )
+        dump_record(full).encode("utf-8")
+    except (OSError, ValueError, OverflowError):  # a text that is none, or a number beyond all measure
         return record
-    return replace(
-        record, params=found.params, tags=found.tags, metrics=found.metrics, inputs=found.inputs, outputs=found.outputs
-    )
+    return full
 
 
 def _has_owner(folder: RunFolder) -> bool:
@@ -69,8 +73,7 @@ def _has_owner(folder: RunFolder) -> bool:
 def _start(path: Path, identity: str) -> RunRecord | None:
     """What start.json says, as far as it can be understood; None when there is none."""
     try:
-        with open(os.open(path, READ_FLAGS), "rb") as stream:
-            found = json.loads(stream.read(_MAX_START))
+        found = json.loads(read_plain(path, _MAX_START))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
@@ -79,7 +82,7 @@ def _start(path: Path, identity: str) -> RunRecord | None:
 
 
 def _running(found: dict[str, Any], identity: str) -> RunRecord:
-    began = _time(found.get("started")) or _moment(identity)
+    began = moment(found.get("started")) or _moment(identity)
     name = found.get("name")
     command = found.get("command")
     return RunRecord(
@@ -89,7 +92,7 @@ def _running(found: dict[str, Any], identity: str) -> RunRecord:
         started=began,
         ended=None,
         seconds=max(0.0, (datetime.now(UTC) - began).total_seconds()),
-        command=tuple(map(str, command)) if isinstance(command, list) else (),
+        command=tuple(filter(is_utf8, map(str, command))) if isinstance(command, list) else (),
         folder=_text(found, "folder") or ".",
         code=_code(found.get("code")),
         user=_text(found, "user"),
@@ -108,19 +111,13 @@ def _moment(identity: str) -> datetime:
 
 def _text(found: dict[str, Any], key: str) -> str:
     value = found.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time.astimezone(UTC) if time is not None and time.tzinfo else None
+    return value if isinstance(value, str) and is_utf8(value) else ""
 
 
 def _code(value: object) -> CodeFacts:
     found = value if isinstance(value, dict) else {}
-    changed, untracked = (each if isinstance(each := found.get(key), int) else 0 for key in ("changed", "untracked"))
+    changed, untracked = (
+        each if isinstance(each := found.get(key), int) and fits(each) else 0 for key in ("changed", "untracked")
+    )
     texts = {key: _text(found, key) for key in ("tree", "commit", "branch", "state")}
     return CodeFacts(**texts, changed=changed, untracked=untracked)

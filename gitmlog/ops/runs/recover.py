@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmlog.core.atomic import storage_errors
-from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError
+from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError, StorageError
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.session import clean_sessions
 from gitmlog.ops.runs.finish import Recorded, finish
@@ -48,11 +48,14 @@ def recover(ws: Workspace, ids: Sequence[str] = (), *, progress: Progress = SILE
         for folder in folders:
             task.advance()
             try:
-                owner = folder.take()
+                owner = _take(folder)
             except BlockingIOError:
                 live.append(folder.id)
                 continue
             except FileNotFoundError:  # its own process has just recorded it
+                continue
+            except GitmlogError as error:
+                failed.append((folder.id, error))
                 continue
             try:
                 if folder.is_started:
@@ -68,6 +71,15 @@ def recover(ws: Workspace, ids: Sequence[str] = (), *, progress: Progress = SILE
     if ids and live:
         raise RefusedError(f"run {live[0]} goes on", kind="run-live", hint="end its process first (`ps`), then recover it")
     return Recovery(tuple(recorded), cleaned, tuple(live), tuple(failed))
+
+
+def _take(folder: RunFolder) -> int:
+    """The lock; that another user owns it is a reason like any other. Raises as `RunFolder.take`."""
+    try:
+        return folder.take()
+    except PermissionError as error:
+        hint = "its owner can recover it, or whoever may read and write it"
+        raise StorageError(f"no permission for {folder.path}", kind="no-permission", hint=hint) from error
 
 
 def _sweep(ws: Workspace) -> None:
@@ -101,6 +113,7 @@ def _chosen(ws: Workspace, ids: Sequence[str]) -> list[RunFolder]:
 def _finish(ws: Workspace, folder: RunFolder, progress: Progress) -> Recorded:
     """Outputs are taken from the working tree that the run went on in. Raises DataError, kind `bad-run`, for a damaged folder."""
     try:
+        folder.check()
         return finish(_place(ws, folder), folder, recovered=True, progress=progress)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         said = f"{folder.path} is damaged: {type(error).__name__}: {error}"

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from gitmlog.core.atomic import write_atomic
+from gitmlog.core.atomic import read_plain, write_atomic
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.secrets import Scrubber
 from gitmlog.ops.runs.environment import Wanted, collect, seeds
+from gitmlog.ops.runs.folder import MAX_ENVIRONMENT
 from gitmlog.ops.runs.live import LiveRun
 from gitmlog.ops.runs.output import LogFile, capture
 from gitmlog.ops.runs.sampler import Sampler
@@ -93,10 +94,10 @@ def _add_seeds(live: LiveRun, variables: Mapping[str, str]) -> None:
     """A framework that was imported after the start has its seed only now."""
     try:
         found = seeds(variables)
-        environment = json.loads(live.folder.environment.read_bytes())
+        environment = json.loads(read_plain(live.folder.environment, MAX_ENVIRONMENT))
         known = environment.get("seeds", {})
         if found.keys() - known.keys():
             environment["seeds"] = {**found, **known}
             _write(live, environment)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
