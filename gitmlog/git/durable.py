@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gitmlog.core.atomic import sync_filesystem
 from gitmlog.core.errors import GitError, RefusedError
@@ -20,11 +20,13 @@ from gitmlog.git.repository import GitRepo
 if TYPE_CHECKING:
     import pygit2
 
+T = TypeVar("T")
+
 _SYNCED = threading.RLock()
 """libgit2's switch for syncing is one for the whole process: who relies on it, and who turns it off, hold this."""
 
 _PATIENCE = 1.0
-"""Seconds that another git may hold the lock of one ref."""
+"""Seconds that another git may be in the way of one ref or one object."""
 
 _STEP = 0.02
 
@@ -84,7 +86,7 @@ def synced_writes() -> Iterator[None]:
 
 def write_blob(repo: GitRepo, data: bytes) -> str:
     """The id of these bytes, now a blob."""
-    return str(repo.handle.create_blob(data))
+    return str(patiently(lambda: repo.handle.create_blob(data)))
 
 
 def write_tree(repo: GitRepo, base: str, changes: Mapping[str, str | None]) -> str:
@@ -118,7 +120,7 @@ def _write_folder(
         below = folder[name] if folder is not None and name in folder else None
         base = str(below.id) if isinstance(below, pygit2.Tree) else ""
         builder.insert(name, write_tree(repo, base, changes), 0o040000)
-    return builder.write()
+    return patiently(builder.write)
 
 
 def write_commit(repo: GitRepo, tree: str, parents: list[str], message: str, person: Identity, time: datetime) -> str:
@@ -127,7 +129,8 @@ def write_commit(repo: GitRepo, tree: str, parents: list[str], message: str, per
 
     who = f"{person.name} <{person.email}> {int(time.timestamp())} {time:%z}"
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}", "", message]
-    return str(repo.handle.write(ObjectType.COMMIT, "\n".join(lines).encode("utf-8", "replace")))
+    data = "\n".join(lines).encode("utf-8", "replace")
+    return str(patiently(lambda: repo.handle.write(ObjectType.COMMIT, data)))
 
 
 def write_tag(repo: GitRepo, name: str, commit: str, message: str, person: Identity, time: datetime) -> str:
@@ -135,7 +138,8 @@ def write_tag(repo: GitRepo, name: str, commit: str, message: str, person: Ident
     head = f"object {commit}\ntype commit\ntag {name}\ntagger {person.name} <{person.email}> {int(time.timestamp())} +0000\n"
     from pygit2.enums import ObjectType
 
-    return str(repo.handle.write(ObjectType.TAG, f"{head}\n{message}".encode("utf-8", "replace")))
+    data = f"{head}\n{message}".encode("utf-8", "replace")
+    return str(patiently(lambda: repo.handle.write(ObjectType.TAG, data)))
 
 
 def create_ref(repo: GitRepo, name: str, oid: str) -> None:
@@ -147,7 +151,7 @@ def create_ref(repo: GitRepo, name: str, oid: str) -> None:
     import pygit2
 
     try:
-        _patiently(lambda: repo.handle.references.create(name, oid))
+        patiently(lambda: repo.handle.references.create(name, oid))
     except pygit2.AlreadyExistsError as error:
         raise RefusedError(f"{name} is there already", kind="exists", hint="nothing was overwritten") from error
     except ValueError as error:
@@ -170,7 +174,7 @@ def delete_ref(repo: GitRepo, name: str) -> None:
             if repo.handle.references.get(name) is not None:  # a `git pack-refs` that had read it has written it once more
                 raise OSError(errno.EAGAIN, f"{name} is there again")
 
-    _patiently(delete)
+    patiently(delete)
 
 
 def refs_below(repo: GitRepo, prefix: str) -> list[str]:
@@ -178,24 +182,31 @@ def refs_below(repo: GitRepo, prefix: str) -> list[str]:
     return [name for name in repo.handle.references if name.startswith(prefix)]
 
 
-def _patiently(action: Callable[[], object]) -> None:
-    """Another git may hold packed-refs for a moment, or take away the folder of a ref just when one is made in it."""
+def patiently(action: Callable[[], T]) -> T:
+    """What `action` returns, tried again for a second: another git may hold packed-refs for a moment, or, as `git gc` does, take
+    away the empty folder of a ref or an object just when one is made in it.
+
+    Raises:
+        pygit2.GitError, OSError: it fails for another reason, or for that one all the time.
+    """
     import pygit2
 
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            action()
+            return action()
         except pygit2.AlreadyExistsError:
             raise
         except (pygit2.GitError, OSError) as error:  # which of them it is depends on what libgit2 failed at
-            again = isinstance(error, OSError) and error.errno == errno.EAGAIN
-            passing = again or any(word in str(error).lower() for word in ("lock", "no such file"))
-            if not passing or time.monotonic() > deadline:
+            if not _is_passing(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_STEP)
-        else:
-            return
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno == errno.EAGAIN:
+        return True
+    return _disk_error(error) is None and any(word in str(error).lower() for word in ("lock", "no such file"))
 
 
 def free_ref(repo: GitRepo, name: str) -> None:
