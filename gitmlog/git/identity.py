@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitmlog.git.plumbing import identity_variables
+from gitmlog.core.errors import GitError
+from gitmlog.git.plumbing import identity_variables, names_config_files, run_git
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
     import pygit2
 
 _FORBIDDEN = re.compile("[<>\x00-\x1f\x7f]")
+_WHO = ("user", "author", "committer")
+_KEYS = tuple(f"{who}.{what}" for who in _WHO for what in ("name", "email"))
 _EDGES = " .,:;\"\\'"  # git takes these off, too
 
 
@@ -28,14 +31,39 @@ class Identity:
 
 def identity(repo: GitRepo) -> Identity:
     """The user's name and address: from the environment, else from git's configuration, else `USER <USER@HOST>`. Never fails."""
-    variables, config = identity_variables(), _config(repo)
-    name = _first([variables.get("GIT_COMMITTER_NAME"), variables.get("GIT_AUTHOR_NAME"), *_values(config, "name")])
-    email = _first([variables.get("GIT_COMMITTER_EMAIL"), variables.get("GIT_AUTHOR_EMAIL"), *_values(config, "email")])
+    variables = identity_variables()
+    name, email = (_first([variables.get(f"GIT_{who}_{what}") for who in ("COMMITTER", "AUTHOR")]) for what in ("NAME", "EMAIL"))
+    if not (name and email):
+        known = _configured(repo)
+        name, email = name or _from(known, "name"), email or _from(known, "email")
     email = email or _first([variables.get("EMAIL")])
     if name and email:
         return Identity(name, email)
     user, host = _machine_user()
     return Identity(name or user, email or f"{user}@{host}", fallback=True)
+
+
+def _configured(repo: GitRepo) -> Mapping[str, str | None]:
+    """What git's configuration says: libgit2 reads it in no time, but not the files that variables name instead of the usual."""
+    config = _config(repo)
+    known = {key: _value(config, key) for key in _KEYS}
+    if not names_config_files() and _from(known, "name") and _from(known, "email"):
+        return known
+    try:
+        return _asked(repo)
+    except (GitError, OSError):
+        return known
+
+
+def _asked(repo: GitRepo) -> dict[str, str | None]:
+    """What git says. Raises GitError: also where nothing is configured."""
+    said = run_git(repo.gitdir, None, ["config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$"])
+    pairs = (entry.partition("\n") for entry in said.decode("utf-8", "surrogateescape").split("\0") if entry)
+    return {key: value for key, _, value in pairs}  # the last one counts, as for git
+
+
+def _from(known: Mapping[str, str | None], what: str) -> str:
+    return _first(known.get(f"{who}.{what}") for who in _WHO)
 
 
 def _config(repo: GitRepo) -> pygit2.Config | None:
@@ -45,10 +73,6 @@ def _config(repo: GitRepo) -> pygit2.Config | None:
         return repo.handle.config
     except pygit2.GitError:
         return None
-
-
-def _values(config: pygit2.Config | None, what: str) -> list[str | None]:
-    return [_value(config, f"{who}.{what}") for who in ("user", "author", "committer")]
 
 
 def _value(config: pygit2.Config | None, key: str) -> str | None:

@@ -55,6 +55,11 @@ def identity_variables() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
+def names_config_files() -> bool:
+    """Whether variables say that git reads other files of configuration than usual: libgit2 knows nothing of them."""
+    return any(name in os.environ for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"))
+
+
 def run_git(
     gitdir: Path, worktree: Path | None, arguments: Sequence[str], *, data: bytes = b"", extra: Mapping[str, str] | None = None
 ) -> bytes:

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pygit2
 import pytest
 
 from gitmlog.git.durable import patiently, quick_writes, write_blob, write_commit, write_tag, write_tree
-from gitmlog.git.identity import Identity
+from gitmlog.git.identity import Identity, identity
 from gitmlog.repo.workspace import Workspace
 from tests.conftest import Sandbox
 
@@ -59,6 +58,8 @@ def test_objects_are_written_while_their_folders_vanish(sandbox: Sandbox) -> Non
 
 
 def test_what_does_not_pass_is_raised_at_once() -> None:
+    import pygit2  # not before: libgit2 looks for the user's configuration once, and that is another user's here
+
     calls = []
 
     def fail(error: Exception) -> None:
@@ -74,3 +75,59 @@ def test_what_does_not_pass_is_raised_at_once() -> None:
             patiently(lambda error=error: fail(error))  # type: ignore[misc]
     assert len(calls) == 3
     assert patiently(lambda: 7) == 7
+
+
+# Who it is
+
+
+@pytest.fixture
+def nameless(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """No variable says who commits."""
+    for who in ("AUTHOR", "COMMITTER"):
+        for what in ("NAME", "EMAIL"):
+            monkeypatch.delenv(f"GIT_{who}_{what}")
+    monkeypatch.delenv("EMAIL", raising=False)
+    return sandbox
+
+
+def who(box: Sandbox) -> tuple[str, str, bool]:
+    found = identity(Workspace.open(box.root).git)
+    return found.name, found.email, found.fallback
+
+
+@pytest.mark.parametrize("variable", ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"])
+def test_a_configuration_that_a_variable_names(
+    nameless: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """libgit2 does not know these: git said Ada, and the run was by root."""
+    monkeypatch.delenv("GIT_CONFIG_NOSYSTEM")
+    file = tmp_path / "config"
+    file.write_text("[user]\n\tname = Ada L.\n\temail = ada@example.org\n[author]\n\tname = Another\n")
+    monkeypatch.setenv(variable, str(file))
+    said = nameless.git("var", "GIT_COMMITTER_IDENT")
+    assert who(nameless) == ("Ada L", "ada@example.org", False)
+    assert said.startswith("Ada L")
+
+
+def test_the_global_file_that_a_variable_names_takes_the_place_of_the_usual(
+    nameless: Sandbox, tmp_path: Path, hermetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(hermetic / ".gitconfig", "a") as usual:
+        usual.write("[user]\n\tname = Usual\n\temail = usual@example.org\n")
+    assert who(nameless) == ("Usual", "usual@example.org", False)
+    file = tmp_path / "config"
+    file.write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(file))
+    assert who(nameless) == ("Ada", "ada@example.org", False)
+    nameless.git("config", "user.name", "Local")
+    assert who(nameless) == ("Local", "ada@example.org", False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    assert who(nameless)[0] == "Local"
+    assert who(nameless)[2]
+
+
+def test_nobody_says_who(nameless: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert who(nameless)[2]
+    monkeypatch.setenv("EMAIL", "me@example.org")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert who(nameless)[1:] == ("me@example.org", True)
