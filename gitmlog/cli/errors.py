@@ -12,6 +12,7 @@ import click
 from gitmlog import __version__
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import GitmlogError, UsageError
+from gitmlog.core.shown import escaped, harmless
 
 INTERRUPTED = 130
 
@@ -54,7 +55,7 @@ def _report(error: GitmlogError, arguments: list[str]) -> int:
         return 1
     if "--json" in arguments:
         body = {"kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        _say(json.dumps({"error": body}, ensure_ascii=False))
+        _say(escaped(json.dumps({"error": body}, ensure_ascii=False)))
     else:
         _say(f"error: {error.message}")
         if error.hint:
@@ -63,7 +64,7 @@ def _report(error: GitmlogError, arguments: list[str]) -> int:
 
 
 def _report_bug(arguments: list[str]) -> int:
-    traceback.print_exc()
+    _say(traceback.format_exc().rstrip())
     python = ".".join(map(str, sys.version_info[:3]))
     _say(f"error: this is a bug in gitmlog {__version__} (Python {python}, {sys.platform}); nothing was acknowledged")
     _say(f"hint: please report the lines above, and the command: gitmlog {' '.join(arguments)}")
@@ -71,4 +72,4 @@ def _report_bug(arguments: list[str]) -> int:
 
 
 def _say(text: str) -> None:
-    click.echo(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), err=True)
+    click.echo(harmless(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")), err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import sys
 import threading
 import time
@@ -19,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitmlog.core.progress import SILENT, Progress, Task, Unit
+from gitmlog.core.shown import escaped, harmless
 
 if TYPE_CHECKING:
     from gitmlog.repo.workspace import Workspace
 
-_HIDDEN = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _PATIENCE = 0.5
 _PLAIN_EVERY = 5.0
 
@@ -71,7 +70,7 @@ class App:
     def note(self, text: str) -> None:
         """Print a remark to stderr."""
         if not self.quiet:
-            echo(f"note: {text}", err=True)
+            echo(f"note: {harmless(text)}", err=True)
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -81,8 +80,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
 def echo_json(value: Any) -> None:
     """Print one JSON document: dataclasses as objects, paths as strings."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
-    echo(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    echo(escaped(json.dumps(value, default=_plain, ensure_ascii=False, indent=2)))
 
 
 def _plain(value: Any) -> Any:
@@ -132,7 +130,7 @@ class Reporter:
 
     def note(self, message: str) -> None:
         """See gitmlog.core.progress."""
-        echo(f"note: {message}", err=True)
+        echo(f"note: {harmless(message)}", err=True)
 
 
 class _Line:

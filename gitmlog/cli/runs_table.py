@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gitmlog.core.shown import cell
 from gitmlog.runs.query import parse_fields
 from gitmlog.runs.query_nodes import Field, bad_query
 from gitmlog.runs.record import ParamValue
@@ -248,14 +248,16 @@ def exact(columns: Sequence[Column], run: Found) -> dict[str, Any]:
 
 
 def as_csv(columns: Sequence[Column], runs: Sequence[Found]) -> str:
-    """RFC 4180 with LF: exact values, nothing for what is missing; `nan`, `inf`, `true` and `false` as in run.toml."""
+    """RFC 4180 with LF: exact values, nothing for what is missing; `nan`, `inf`, `true` and `false` as in run.toml.
+
+    A text that a spreadsheet would run as a formula gets a ' before it.
+    """
     import csv
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.title for column in columns])
-    safe = _printable if sys.stdout.isatty() else str
-    writer.writerows([safe(_csv(column.value(run))) for column in columns] for run in runs)
+    writer.writerow([cell(column.title) for column in columns])
+    writer.writerows([_csv(column.value(run)) for column in columns] for run in runs)
     return out.getvalue()
 
 
@@ -267,9 +269,5 @@ def _csv(value: Any) -> str:
     if isinstance(value, list | tuple):
         import json
 
-        return json.dumps(plain_value(tuple(value)), ensure_ascii=False)
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+        return cell(json.dumps(plain_value(tuple(value)), ensure_ascii=False))
+    return cell(value) if isinstance(value, str) else repr(value)

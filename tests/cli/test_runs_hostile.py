@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,7 @@ from gitmlog.core.errors import DataError
 from gitmlog.ops.runs.begin import Begin, begin
 from gitmlog.ops.runs.folder import RunFolder
 from gitmlog.repo.workspace import Workspace
-from gitmlog.runs.record import RunRecord
+from gitmlog.runs.record import CodeFacts, RunRecord
 from tests.conftest import Sandbox
 from tests.runs import FIRST, git, make_run
 
@@ -303,3 +306,86 @@ def test_a_live_run_that_logs_odd_things_is_listed(repo: Sandbox, dead: Path, li
         assert repo.here("runs", "show", dead.name).code == 0
     finally:
         os.close(owner)
+
+
+# What is shown
+
+
+EVIL = "a\x1b[2Jb\x07\x9b31m\u202ec\u2066\u200e\x7f\r\u2028d"
+SHOWS = [
+    ["list"],
+    ["list", "--csv"],
+    ["list", "--json"],
+    ["list", "--columns", "*"],
+    ["list", "--columns", "id,name,user,host,branch,folder,error,command,params.x,tags.t"],
+    ["list", "--csv", "--columns", "user,host,branch,folder,error,command,params.x,params.l,tags.t"],
+    ["list", "--json", "--columns", "user,host,branch,folder,error,command,params.x,params.l,tags.t"],
+    ["show", BAD],
+    ["show", BAD, "--json"],
+    ["compare", FIRST, BAD],
+    ["compare", FIRST, BAD, "--json"],
+    ["compare", FIRST, BAD, "--all"],
+    ["log", BAD, "--json"],
+    ["diff", FIRST, BAD, "--json"],
+    ["artifacts", BAD],
+    ["plot", "acc", BAD],
+    ["plot", "acc", BAD, "--json"],
+    ["export", BAD],
+]
+
+
+@pytest.fixture
+def evil(repo: Sandbox) -> Sandbox:
+    """A run that says what a terminal would obey, wherever it may. (Logs and patches go byte for byte to whom is no terminal.)"""
+    facts = dict.fromkeys(("user", "host", "folder", "error"), EVIL)
+    code = CodeFacts(git(repo, "rev-parse", "HEAD^{tree}"), git(repo, "rev-parse", "HEAD"), EVIL, 1, 1, EVIL)
+    texts: dict[str, Any] = {"x": EVIL, "l": [EVIL, "y"]}
+    make_run(
+        repo,
+        BAD,
+        params=texts,
+        metrics={"acc": [(0, 0.5), (1, 0.75)]},
+        tags={"t": EVIL},
+        command=("python", EVIL),
+        warnings=(EVIL,),
+        files={"train.py": f"print('{EVIL}')\n"},
+        log=EVIL.encode() + b"\n",
+        code=code,
+        status="FAILED",
+        **facts,
+    )
+    return repo
+
+
+@pytest.mark.parametrize("command", SHOWS, ids=" ".join)
+def test_nothing_that_a_terminal_obeys_is_printed(evil: Sandbox, command: list[str]) -> None:
+    done = evil.here("runs", *command)
+    assert "Traceback" not in done.err
+    odd = {c for c in done.out + done.err if not c.isprintable() and c not in "\n\t"}
+    assert odd == set(), done
+
+
+def test_a_bug_or_an_error_shows_no_such_text_either(evil: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gitmlog.ops.runs import find
+
+    for words in (["show", EVIL], ["list", "--where", EVIL], ["list", "--columns", EVIL], [EVIL], ["show", f"--{EVIL}"]):
+        done = evil.here("runs", *words)
+        assert (done.code != 0, [c for c in done.err if not c.isprintable() and c not in "\n\t"]) == (True, []), done
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(EVIL)
+
+    monkeypatch.setattr(find, "search", fail)
+    done = evil.here("runs", "list")
+    assert "this is a bug" in done.err
+    assert [c for c in done.err if not c.isprintable() and c not in "\n\t"] == []
+
+
+@pytest.mark.parametrize("formula", ["=1+2", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0"])
+def test_a_spreadsheet_runs_nothing(repo: Sandbox, formula: str) -> None:
+    make_run(repo, BAD, params={"x": formula, "n": -1.5}, tags={"t": formula}, user=formula, metrics={"a": [(0, -2.0)]})
+    for words in (["--csv"], ["--csv", "--columns", "user,params.x,tags.t,params.n,metrics.a"]):
+        (row,) = list(csv.DictReader(io.StringIO(repo.here("runs", "list", "--where", "params.x", *words).out)))
+        assert (row["user"], row["params.x"], row["tags.t"]) == (f"'{formula}",) * 3
+        assert (row["params.n"], row["metrics.a"]) == ("-1.5", "-2.0")
+    assert json.loads(repo.here("runs", "list", "--where", "params.x", "--json").out)["runs"][0]["user"] == formula

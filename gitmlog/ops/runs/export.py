@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from gitmlog.core.atomic import make_folders, storage_errors
 from gitmlog.core.errors import RefusedError, UsageError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
+from gitmlog.core.shown import cell, escaped
 from gitmlog.ops.runs.contents import (
     ENVIRONMENT,
     Chosen,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 Format = Literal["json", "jsonl", "csv", "folder"]
 _FORMATS: dict[str, Format] = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", "": "folder"}
-_CONTROL = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def select(ws: Workspace, specs: Sequence[str], where: str | None = None) -> tuple[list[Found], tuple[str, ...]]:
@@ -98,9 +96,8 @@ def _document(ws: Workspace, run: Found, history: bool, progress: Progress) -> d
 
 
 def line_of(document: dict[str, Any]) -> str:
-    """One line of JSON, which a terminal may be shown: JSON itself escapes only the first of its control characters."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """One line of JSON, which a terminal may be shown."""
+    return escaped(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def export(
@@ -158,7 +155,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = json.dumps([plain_value(each) for each in value], ensure_ascii=False) if isinstance(value, tuple) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return cell(text)
 
 
 def _folders(ws: Workspace, runs: Sequence[Found], folder: Path, force: bool, progress: Progress) -> None:

@@ -10,6 +10,7 @@ import click
 from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo, plural
 from gitmlog.core.errors import UsageError
+from gitmlog.core.shown import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,8 @@ def _print_json(found: FoundRuns, columns: str | None) -> None:
     chosen_ones = chosen(columns, found.runs) if columns else None
     rows = [exact(chosen_ones, run) if chosen_ones else whole(run) for run in found.runs]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
-    echo(f'{{"runs": [\n{lines}\n], "total": {found.total}, "notes": {json.dumps(found.notes, ensure_ascii=False)}}}')
+    notes = json.dumps(found.notes, ensure_ascii=False)
+    echo(escaped(f'{{"runs": [\n{lines}\n], "total": {found.total}, "notes": {notes}}}'))
 
 
 def whole(run: Found) -> dict[str, Any]:
