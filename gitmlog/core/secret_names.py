@@ -9,6 +9,7 @@ from typing import Literal
 
 Level = Literal["no", "token", "sure"]
 _LONGEST = 300
+_LONGEST_PATH = 1_000
 
 
 def _words(text: str) -> frozenset[str]:
@@ -70,13 +71,48 @@ def is_secret_name(name: str) -> bool:
     return secret_level(name) != "no"
 
 
+_PUBLIC = r"(?!(?:.*\.)?(?:pub|gitmlog|example|sample|template|dist|md|py)(?:\.|$))"
+"""What follows a name with a dot does not say that it is the public half, an example or code."""
+
+_SETTINGS = r"(?:json|ya?ml|toml|ini|cfg|env)"
 _SECRET_FILE = re.compile(
-    r"\.env(?:\.(?!(?:example|sample|template|dist)$).*)?|\.(?:netrc|pgpass|npmrc|pypirc|htpasswd|git-credentials|dockercfg)|_netrc"
-    r"|id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|key|p12|pfx|jks|keystore|kdbx|ppk)|(?:credentials|client_secrets?|service[-_]account.*)\.json",
+    "|".join(
+        (
+            r"\.env(?:\.(?!(?:example|sample|template|dist)$).*)?",
+            r"\.(?:netrc|pgpass|my\.cnf|mylogin\.cnf|npmrc|pypirc|htpasswd|git-credentials|dockercfg|dockerconfigjson|s3cfg|boto)",
+            r"\.(?:vault-token|passwd-s3fs|databrickscfg|credentials)|_netrc|rclone\.conf",
+            # Private keys, and the copies that people make of them.
+            rf"id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:[_-][\w-]+)?(?:\.{_PUBLIC}.*)?",
+            rf".*\.(?:pem|p12|pfx|jks|keystore|kdbx|ppk)(?:\.{_PUBLIC}.*)?",
+            r".*\.key(?:\.(?:bak|backup|old|orig|save|enc|[0-9]+))?",
+            # Files that services hand out.
+            r"kaggle\.json|rootkey\.csv|accesskeys\.(?:csv|json)|accesstokens\.json|msal_token_cache\.(?:json|bin)",
+            rf"(?:.*[-_])?credentials(?:\.{_SETTINGS})?|(?:new_user_)?credentials\.csv|client_secrets?(?:_.*)?\.json",
+            r"(?:.*[-_])?service[-_]?account.*\.json|.*firebase-adminsdk.*\.json",
+            r"(?:gcp|gcs|gcloud|google|sa)[-_](?:key|creds?|auth)\.json",
+            rf"secrets?(?:\.(?:prod|production|dev|development|staging|test|local))?\.{_SETTINGS}",
+            r"token\.(?:json|pickle)",
+            rf"(?:api|access|auth|oauth|refresh|hf|huggingface|github|gitlab|wandb)[-_]?(?:token|key)s?(?:\.(?:txt|{_SETTINGS}))?",
+        )
+    ),
     re.IGNORECASE,
 )
+# Files whose name says it only with the folder that they lie in.
+_SECRET_PLACE = re.compile(
+    r"(?:.*/)?(?:"
+    r"\.ssh/(?!(?:.*\.pub|known_hosts.*|config|authorized_keys)$).+"
+    r"|\.gnupg/.+|\.docker/config\.json|\.kube/config|\.kaggle/.+|\.?huggingface/(?:stored_)?tokens?|gh/hosts\.yml"
+    r")",
+    re.IGNORECASE,
+)
+_COPY = re.compile(r"(?:\.(?:bak|backup|old|orig|save|swp|copy)|~)+$", re.IGNORECASE)
 
 
 def is_secret_file(path: str) -> bool:
-    """Whether a file of this name usually holds secrets: `.env`, `id_rsa`, `*.pem`, `credentials.json`, …"""
-    return _SECRET_FILE.fullmatch(path.rpartition("/")[2]) is not None
+    """Whether a file of this path usually holds secrets: `.env`, `id_rsa`, `*.pem`, `credentials.json`, `.ssh/…`, …
+
+    A copy of one (`.bak`, `~`) holds them too. What is only about secrets, or is code, does not: `secrets.py`, `tokenizer.json`.
+    """
+    names = path[-_LONGEST_PATH:]
+    name = _COPY.sub("", names.rpartition("/")[2])
+    return _SECRET_FILE.fullmatch(name) is not None or _SECRET_PLACE.fullmatch(_COPY.sub("", names)) is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitmlog.core.secret_names import is_secret_name
+from gitmlog.core.secret_names import is_secret_file, is_secret_name
 from gitmlog.core.secrets import REDACTED, Scrubber, looks_like_token, secret_values
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -389,3 +389,55 @@ def test_ordinary_output_costs_little() -> None:
     begun = time.process_time()
     assert scrubber.text(text) == text
     assert time.process_time() - begun < 0.5
+
+
+SECRET_FILES = """
+    .env .env.local .env.production .env.bak config/.env .netrc _netrc .pgpass .my.cnf .npmrc .pypirc .htpasswd .git-credentials
+    .dockercfg .dockerconfigjson .docker/config.json home/.docker/config.json .s3cfg .boto .vault-token .passwd-s3fs
+    .databrickscfg rclone.conf rclone.conf.bak
+    id_rsa id_dsa id_ecdsa id_ed25519 id_ed25519_sk id_rsa.bak id_rsa.old id_rsa~ id_rsa_work id_rsa.2024 keys/id_rsa ID_RSA
+    key.pem server.pem key.pem.old key.pem.bak cert.pem.1 Key.PEM a.p12 a.pfx a.jks a.keystore vault.kdbx a.ppk a.ppk.bak
+    tls.key tls.key.bak server.key.old
+    .ssh/id_rsa .ssh/work .ssh/deploy_key home/me/.ssh/anything .gnupg/secring.gpg .kube/config .kaggle/kaggle.json kaggle.json
+    data/kaggle.json .huggingface/token .cache/huggingface/token gh/hosts.yml
+    .aws/credentials credentials deploy/credentials credentials.json credentials.yaml credentials.toml credentials.csv
+    aws_credentials aws-credentials.json application_default_credentials.json new_user_credentials.csv rootkey.csv
+    accessKeys.csv client_secret.json client_secrets.json client_secret_123.apps.googleusercontent.com.json
+    service_account.json service-account.json serviceaccount.json service-account-prod.json my-service-account.json
+    proj-firebase-adminsdk-x1.json gcp-key.json gcp_key.json sa-key.json google_creds.json msal_token_cache.json
+    .streamlit/secrets.toml secrets.toml secrets.yaml secrets.yml secrets.json secret.json secret.yaml secrets.prod.yaml
+    secrets.env secrets.json.bak token.json token.pickle hf_token hf_token.txt api_key.txt apikey api_keys.json
+    access_token.json github_token.txt wandb_key.txt auth-token
+"""
+OTHER_FILES = """
+    train_secrets_of_pasta.py secrets.py secret.py credentials.py test_credentials.py secret_santa.csv secrets_of_rome.json
+    secrets.md secrets.csv secrets.txt my_secrets_dataset.parquet secretary.json
+    tokenizer.json tokenizer_config.json tokens.json tokens.txt special_tokens_map.json added_tokens.json token_counts.json
+    token.py token.csv token tokens/a.json api_keys.py api_token_parser.py auth_token.py
+    id_rsa.pub id_ed25519.pub id_rsa.pub.bak id_rsa-cert.pub id_rsa.py .ssh/id_rsa.pub .ssh/known_hosts .ssh/config
+    .ssh/known_hosts.old .ssh/authorized_keys key.pem.pub key.pem.example key.pem.md ca.pem.gitmlog pem.py
+    .env.example .env.sample .env.template env.py environment.yml .envrc
+    config.json docker/config.json config kube/config data.key.npy layer.key.weight.bin keys.json key.json monkey keyboard.json
+    primary.keys ssh.md known_hosts rclone.md boto.py kaggle.py kaggle.csv kaggle_submission.json hosts.yml
+    model.gpg data.csv.gpg credentials_test.go service.json account.json accounts.json service_accounting.csv
+    rsa.py id_card.json id_rsa_utils.py credentialsform.tsx mycredentials.md api.json access.json train.py README.md
+    huggingface/tokenizer.json gnupg/README .gitignore .npmignore pip.conf
+"""
+
+
+@pytest.mark.parametrize("path", SECRET_FILES.split())
+def test_files_that_hold_secrets(path: str) -> None:
+    assert is_secret_file(path)
+
+
+@pytest.mark.parametrize("path", OTHER_FILES.split())
+def test_files_that_hold_none(path: str) -> None:
+    assert not is_secret_file(path)
+
+
+@pytest.mark.parametrize("part", ["a", "-", ".pem", "credentials", "service_account", ".ssh/", "id_rsa.", ".bak", "~", "_"])
+def test_a_hostile_name_of_a_file_costs_no_time(part: str) -> None:
+    began = time.perf_counter()
+    for path in (part * 20_000, f"{part * 20_000}!", f"id_rsa{part * 5_000}x/y", f"x.pem.{part * 5_000}"):
+        is_secret_file(path)
+    assert time.perf_counter() - began < 0.5
