@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -389,3 +390,31 @@ def test_a_spreadsheet_runs_nothing(repo: Sandbox, formula: str) -> None:
         assert (row["user"], row["params.x"], row["tags.t"]) == (f"'{formula}",) * 3
         assert (row["params.n"], row["metrics.a"]) == ("-1.5", "-2.0")
     assert json.loads(repo.here("runs", "list", "--where", "params.x", "--json").out)["runs"][0]["user"] == formula
+
+
+def test_a_variable_that_names_a_damaged_run_is_an_error_that_says_so(repo: Sandbox, dead: Path) -> None:
+    (dead / "start.json").write_text('{"version": 1}')
+    program = (
+        "import gitmlog\ntry:\n    gitmlog.start_run()\nexcept gitmlog.GitmlogError as error:\n    print(error.kind, error.hint)"
+    )
+    done = repo.run(sys.executable, "-c", program, env={"GITMLOG_RUN": str(dead)})
+    assert (done.code, done.out.split()[:1], "Traceback" in done.err) == (0, ["bad-run"], False), done
+
+
+def test_a_folder_that_is_a_link_is_no_run(repo: Sandbox, dead: Path, tmp_path: Path) -> None:
+    """What it leads to is neither locked nor removed."""
+    moved = tmp_path / "elsewhere"
+    dead.rename(moved)
+    dead.symlink_to(moved)
+    before = sorted(os.listdir(moved))
+    breaks_nothing(repo)
+    assert repo.here("runs", "recover").code == 0
+    assert (sorted(os.listdir(moved)), dead.is_symlink()) == (before, True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "zero", "dangling", "folder", "garbage"])
+def test_collecting_garbage_waits_for_nothing(repo: Sandbox, dead: Path, kind: str) -> None:
+    for name in ("journal-2-00000000.jsonl", "log.txt", "owner"):
+        put(dead / name, kind)
+    done = repo.here("gc")
+    assert (done.code, "Traceback" in done.err) == (0, False), done
