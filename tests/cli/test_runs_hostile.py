@@ -418,3 +418,29 @@ def test_collecting_garbage_waits_for_nothing(repo: Sandbox, dead: Path, kind: s
         put(dead / name, kind)
     done = repo.here("gc")
     assert (done.code, "Traceback" in done.err) == (0, False), done
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"acc,{LONG},1.0,0.5",
+        f"acc,{'9' * 5000},1.0,0.5",
+        f"acc,0,{HUGE},0.5",
+        "acc,0,nan,0.5",
+        "acc,0,inf,0.5",
+        "acc,0,1e300,0.5",
+        "acc,0,-1e300,0.5",
+        f"acc,0,1.0,{HUGE}",
+        f"acc,{1 << 63},1.0,0.5",
+        "acc,-9223372036854775808,1.0,0.5",
+        "acc,0,1.0,1e308\nacc,1,2.0,-1e308",
+    ],
+)
+def test_a_history_that_says_odd_things_is_refused_or_drawn(repo: Sandbox, row: str) -> None:
+    history = f"key,step,time,value\n{row}\n".encode()
+    make_run(repo, BAD, metrics={"acc": [(0, 0.5)]}, history=history)
+    for words in (["plot", "acc", BAD], ["plot", "acc", BAD, "--x", "time"], ["plot", "acc", BAD, "--json"], ["show", BAD]):
+        done = repo.here("runs", *words)
+        assert (done.code in (0, 5), "Traceback" in done.err) == (True, False), (words, done)
+    done = repo.here("runs", "export", BAD, "--history")
+    assert (done.code in (0, 5), "Traceback" in done.err) == (True, False), done
