@@ -21,6 +21,7 @@ from gitmlog.ops.runs.begin import Begin, begin
 from gitmlog.ops.runs.finish import finish
 from gitmlog.repo.workspace import Workspace
 from tests.conftest import Sandbox
+from tests.nobody import as_nobody
 
 PROGRAM = """
 import gitmlog
@@ -450,9 +451,7 @@ os.chmod(".git", 0o755)
 
 def test_a_repository_that_may_not_be_written() -> None:
     """As another user than root."""
-    if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip("root may write everywhere, and setpriv is not installed: apt-get install util-linux")
-    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
+    nobody = as_nobody()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         env = {**os.environ, "HOME": folder, "PYTHONDONTWRITEBYTECODE": "1"}

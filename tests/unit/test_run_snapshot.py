@@ -20,10 +20,10 @@ from gitmlog.git import snapshot
 from gitmlog.git.repository import GitRepo
 from gitmlog.git.snapshot import Snapshot, take_snapshot
 from tests.conftest import Sandbox
+from tests.nobody import as_nobody
 
 LIMIT = 1 << 20
 FILES = {"a": "a\n", "d/x": "x\n", "d/y": "y\n", "run.sh": "echo\n", "ign/t": "tracked\n"}
-AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 
 
 def take(root: Path, leave_out: Callable[[str], str | None] = lambda path: None) -> Snapshot:
@@ -369,9 +369,7 @@ def test_a_commit_that_is_made_meanwhile(repo: Sandbox) -> None:
 
 def test_what_may_not_be_read_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
     """As another user than root: a file is left out, files of a closed folder are as in HEAD."""
-    if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip("root may read everything, and setpriv is not installed: apt-get install util-linux")
-    command = AS_NOBODY if os.geteuid() == 0 else []
+    command = as_nobody()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         done = subprocess.run(
