@@ -110,10 +110,12 @@ def _values(folded: Folded, rows: Any) -> list[tuple[str, float, int | None, flo
     for row in rows:
         try:
             key, value, step, time = row
-            time = events.moment(time)
+            if not events.is_moment(time):  # the value is worth more than its time
+                folded.warnings.append(f"a value of {str(key)[:80]} was logged at no time that is known")
+                time = 0.0
             if key not in known:
                 known.add(events.key(key))
-            found.append((key, float(value), events.step(step), time))
+            found.append((key, float(value), events.step(step), float(time)))
         except (TypeError, ValueError):  # one value is no reason to lose two thousand
             folded.warnings.append(f"a value in the journal was not understood: {str(row)[:80]}")
     return found
