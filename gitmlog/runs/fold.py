@@ -112,7 +112,7 @@ def _values(folded: Folded, rows: Any) -> list[tuple[str, float, int | None, flo
             key, value, step, time = row
             if not events.is_moment(time):  # the value is worth more than its time
                 folded.warnings.append(f"a value of {str(key)[:80]} was logged at no time that is known")
-                time = 0.0
+                time = found[-1][3] if found else 0.0
             if key not in known:
                 known.add(events.key(key))
             found.append((key, float(value), events.step(step), float(time)))
