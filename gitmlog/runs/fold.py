@@ -106,7 +106,7 @@ def _timed(lines: list[Event]) -> Iterator[tuple[float, Event]]:
 
 def _values(folded: Folded, rows: Any) -> list[tuple[str, float, int | None, float]]:
     known: set[str] = set()  # a name is looked at once, for there may be a million values
-    found = []
+    found: list[tuple[str, float, int | None, float]] = []
     for row in rows:
         try:
             key, value, step, time = row
