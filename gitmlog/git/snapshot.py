@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gitmlog.core.errors import RefusedError
 from gitmlog.core.paths import display
-from gitmlog.git.durable import git_errors, quick_writes, synced_writes
+from gitmlog.git.durable import git_errors, patiently, quick_writes, synced_writes
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -226,9 +226,9 @@ def _take(repo: GitRepo, file: _File, found: _Found) -> None:
         found.leave(file.path, f"could not be read: it is not in the snapshot ({error.strerror})")
         return
     if link is not None:
-        oid, mode = repo.handle.create_blob(link), _LINK
+        oid, mode = patiently(lambda: repo.handle.create_blob(link)), _LINK
     else:
-        oid, mode = repo.handle.create_blob_fromworkdir(file.path), _mode(repo, file)
+        oid, mode = patiently(lambda: repo.handle.create_blob_fromworkdir(file.path)), _mode(repo, file)
     if file.is_result:
         found.results[file.path] = str(oid)
     else:
@@ -305,7 +305,7 @@ def _tree(repo: GitRepo, head: str, found: _Found) -> pygit2.Oid:
             index.remove(path)
     for path, oid, mode in found.entries:
         index.add(pygit2.IndexEntry(path, oid, mode))  # type: ignore[arg-type]
-    return index.write_tree(repo.handle)
+    return patiently(lambda: index.write_tree(repo.handle))
 
 
 def _branch(repo: GitRepo) -> str:

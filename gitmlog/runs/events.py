@@ -7,7 +7,7 @@ from typing import Any
 
 from gitmlog.core.digest import ObjectId, is_object_id
 from gitmlog.core.paths import path_problem
-from gitmlog.runs.reader import key_problem
+from gitmlog.runs.reader import fits, key_problem
 from gitmlog.runs.record import ParamValue
 
 _LAST_MOMENT = 253_402_300_799.0
@@ -65,8 +65,9 @@ def moment(value: Any) -> float:
 def param(value: Any) -> ParamValue:
     """The value of a parameter."""
     found = tuple(value) if isinstance(value, list) else value
-    if not all(type(each) in _PLAIN for each in (found if isinstance(found, tuple) else (found,))):
-        raise ValueError("not a value")
+    for each in found if isinstance(found, tuple) else (found,):
+        if type(each) not in _PLAIN or (type(each) is int and not fits(each)):
+            raise ValueError("not a value")
     return found
 
 

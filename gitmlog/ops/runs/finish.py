@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from gitmlog.core.atomic import storage_errors
+from gitmlog.core.atomic import read_plain, storage_errors
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.paths import display, metafile_of
 from gitmlog.core.progress import SILENT, Progress
@@ -31,7 +31,7 @@ from gitmlog.git.tags import read_tag
 from gitmlog.ops.ignore import ignore_file, ignore_line
 from gitmlog.ops.runs.data import Data, output_data
 from gitmlog.ops.runs.drift import drifted
-from gitmlog.ops.runs.folder import RunFolder
+from gitmlog.ops.runs.folder import MAX_ENVIRONMENT, RunFolder
 from gitmlog.ops.runs.products import Stat, remember, stat_of
 from gitmlog.ops.runs.sampler import by_key
 from gitmlog.ops.runs.spool import join_pieces
@@ -329,10 +329,10 @@ def _ignores(closing: _Closing, paths: list[str]) -> dict[str, bytes]:
 
 def _environment(closing: _Closing) -> Mapping[str, Any]:
     try:
-        found = json.loads(closing.folder.environment.read_bytes())
+        found = json.loads(read_plain(closing.folder.environment, MAX_ENVIRONMENT))
         return found if isinstance(found, dict) else {}
     except FileNotFoundError:
         return {}
-    except ValueError:
-        closing.warnings.append("the environment could not be recorded: its file was cut")
+    except (OSError, ValueError):
+        closing.warnings.append("the environment could not be recorded: its file is damaged")
         return {}

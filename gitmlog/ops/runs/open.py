@@ -133,6 +133,7 @@ def _reopen(ws: Workspace, folder: RunFolder, options: OpenOptions, scrub: Scrub
     except BlockingIOError as error:
         hint = "wait for its end, or end its process"
         raise RefusedError(f"run {folder.id} goes on in another process", kind="run-live", hint=hint) from error
+    folder.check()
     facts = folder.read_start()
     base = options.folder or Path.cwd()
     facts["outputs"] |= {path: stat_of(ws.root / path) for path in (ws.relative(each, base) for each in options.outputs)}
