@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gitmlog.core.atomic import sync_filesystem
 from gitmlog.core.errors import GitError, RefusedError
 from gitmlog.git.identity import Identity
+from gitmlog.git.plumbing import run_git
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -165,12 +166,16 @@ def ref_target(repo: GitRepo, name: str) -> str:
 
 
 def delete_ref(repo: GitRepo, name: str) -> None:
-    """Take a ref away; that it is not there is fine."""
+    """Take a ref away; that it is not there is fine. Git does it: libgit2 (1.9.7) reads packed-refs before it locks that file, and so
+    writes back what it was before another git put tags into it.
+
+    Raises:
+        GitError: another git holds a lock for longer than a second.
+    """
 
     def delete() -> None:
         if repo.handle.references.get(name) is not None:
-            with suppress(KeyError):
-                repo.handle.references.delete(name)
+            run_git(repo.gitdir, None, ["-c", "core.filesRefLockTimeout=1000", "update-ref", "--no-deref", "-d", name])
             if repo.handle.references.get(name) is not None:  # a `git pack-refs` that had read it has written it once more
                 raise OSError(errno.EAGAIN, f"{name} is there again")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gitmlog.git.durable import patiently, quick_writes, write_blob, write_commit, write_tag, write_tree
+from gitmlog.git.durable import create_ref, delete_ref, patiently, quick_writes, write_blob, write_commit, write_tag, write_tree
 from gitmlog.git.identity import Identity, identity
+from gitmlog.git.repository import GitRepo
 from gitmlog.repo.workspace import Workspace
 from tests.conftest import Sandbox
 
@@ -131,3 +133,34 @@ def test_nobody_says_who(nameless: Sandbox, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EMAIL", "me@example.org")
     monkeypatch.setenv("PATH", "/nowhere")
     assert who(nameless)[1:] == ("me@example.org", True)
+
+
+def test_deleting_a_packed_ref_loses_no_other(sandbox: Sandbox) -> None:
+    """libgit2 reads packed-refs before it locks it: what another git packed in between would be gone."""
+    sandbox.write("a.txt", "a")
+    sandbox.commit("first")
+    head = sandbox.git("rev-parse", "HEAD").strip()
+    opened = GitRepo.discover(sandbox.root)
+    names = [f"refs/gitmlog/live/{number}" for number in range(150)]
+    for name in names:
+        create_ref(opened, name, head)
+    sandbox.git("pack-refs", "--all")
+    over = threading.Event()
+    tags: list[str] = []
+
+    def pack() -> None:
+        while not over.is_set():
+            tags.append(f"refs/tags/t{len(tags)}")
+            (sandbox.root / ".git" / tags[-1]).write_text(f"{head}\n")
+            sandbox.run("git", "pack-refs", "--all")
+
+    packing = threading.Thread(target=pack)
+    packing.start()
+    try:
+        for name in names:
+            delete_ref(opened, name)
+    finally:
+        over.set()
+        packing.join()
+    assert set(sandbox.git("for-each-ref", "--format=%(refname)", "refs/tags").split()) == set(tags)
+    assert sandbox.git("for-each-ref", "refs/gitmlog") == ""
