@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -143,15 +143,10 @@ class Run:
         with self._workspace() as ws:
             return download(ws, self._found, artifact, Path(dir))
 
-    @contextmanager
-    def _workspace(self) -> Iterator[Workspace]:
+    def _workspace(self) -> AbstractContextManager[Workspace]:
         from gitmlog.repo.workspace import Workspace
 
-        ws = Workspace.open(self._root, self._user_config)
-        try:
-            yield ws
-        finally:
-            ws.state.close()
+        return Workspace.opened(self._root, self._user_config)
 
 
 class Runs(list[Run]):
@@ -231,12 +226,7 @@ def search_runs(
         return Runs([Run(ws.root, config_file(user_config), each) for each in found.runs], found.notes)
 
 
-@contextmanager
-def _open(repo: AnyPath | None, user_config: AnyPath | None) -> Iterator[Workspace]:
+def _open(repo: AnyPath | None, user_config: AnyPath | None) -> AbstractContextManager[Workspace]:
     from gitmlog.repo.workspace import Workspace
 
-    ws = Workspace.open(Path.cwd() if repo is None else Path(repo), config_file(user_config))
-    try:
-        yield ws
-    finally:
-        ws.state.close()
+    return Workspace.opened(Path.cwd() if repo is None else Path(repo), config_file(user_config))

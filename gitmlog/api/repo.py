@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -259,15 +258,10 @@ class Repo:
         with self._workspace() as ws:
             return get_(ws, os.fspath(path), Path.cwd(), revision=rev, out=out, force=force, progress=self._progress).path
 
-    @contextmanager
-    def _workspace(self) -> Iterator[Workspace]:
+    def _workspace(self) -> AbstractContextManager[Workspace]:
         from gitmlog.repo.workspace import Workspace
 
-        ws = Workspace.open(self._root, self._user_config)
-        try:
-            yield ws
-        finally:
-            ws.state.close()
+        return Workspace.opened(self._root, self._user_config)
 
 
 def open(
@@ -312,11 +306,8 @@ def _open_here(path: Path, rev: str | None, user_config: Path | None, progress: 
     start = path.parent
     while not start.is_dir():  # a revision may have folders that the working tree has not
         start = start.parent
-    ws = Workspace.open(start, user_config)
-    try:
+    with Workspace.opened(start, user_config) as ws:
         return _open_own(ws, ws.relative(path, ws.root), rev, progress)
-    finally:
-        ws.state.close()
 
 
 def _open_own(ws: Workspace, path: str, rev: str | None, progress: Progress) -> BinaryIO:

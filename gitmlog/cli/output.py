@@ -59,8 +59,8 @@ class App:
 
     def close(self) -> None:
         """The command is over."""
-        if "workspace" in self.__dict__ and "state" in self.workspace.__dict__:
-            self.workspace.state.close()
+        if "workspace" in self.__dict__:
+            self.workspace.close()
 
     def say(self, text: str) -> None:
         """Print a line of a result that nobody asked for by name: not when quiet."""

@@ -61,7 +61,7 @@ def doctor(start: Path, user_config: Path | None, *, remote: bool = False, progr
     try:
         return [*checks, *_repository_checks(ws, remote, progress)]
     finally:
-        ws.state.close()
+        ws.close()
 
 
 def _repository_checks(ws: Workspace, remote: bool, progress: Progress) -> Iterator[Check]:

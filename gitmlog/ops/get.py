@@ -94,7 +94,7 @@ def foreign(
         try:
             yield Foreign(ws, name, Objects(ws.cache, store, connect, progress))
         finally:
-            ws.state.close()
+            ws.close()
 
 
 def _open(repo: str, revision: str | None, base: Path, folder: Path, user_config: Path | None) -> Workspace:

@@ -46,6 +46,21 @@ class Workspace:
         """The repository that `start` lies in. Raises NotFoundError, GitError."""
         return cls(GitRepo.discover(start), user_config)
 
+    @classmethod
+    @contextmanager
+    def opened(cls, start: Path, user_config: Path | None = None) -> Iterator[Workspace]:
+        """As `open`, and closed at the end."""
+        ws = cls.open(start, user_config)
+        try:
+            yield ws
+        finally:
+            ws.close()
+
+    def close(self) -> None:
+        """Let go of what was opened; what nobody asked for is not opened for this."""
+        if "state" in self.__dict__:
+            self.state.close()
+
     @property
     def config_files(self) -> dict[Layer, Path]:
         """Where each layer of the configuration is."""
