@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -166,14 +166,18 @@ def ref_target(repo: GitRepo, name: str) -> str:
 
 
 def delete_ref(repo: GitRepo, name: str) -> None:
-    """Take a ref away; that it is not there is fine. Git does it: libgit2 (1.9.7) reads packed-refs before it locks that file, and so
-    writes back what it was before another git put tags into it.
+    """Take a ref away; that it is not there is fine.
+
+    A packed one is deleted by git: libgit2 (1.9.7) reads packed-refs before it locks the file, and writes back a list without what
+    another git had put into it in between. A loose one is a file, and git, which locks packed-refs for it too, is not troubled.
 
     Raises:
         GitError: another git holds a lock for longer than a second.
     """
 
     def delete() -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (repo.commondir / name).unlink()
         if repo.handle.references.get(name) is not None:
             run_git(repo.gitdir, None, ["-c", "core.filesRefLockTimeout=1000", "update-ref", "--no-deref", "-d", name])
             if repo.handle.references.get(name) is not None:  # a `git pack-refs` that had read it has written it once more
