@@ -169,7 +169,7 @@ def delete_ref(repo: GitRepo, name: str) -> None:
     """Take a ref away; that it is not there is fine.
 
     A packed one is deleted by git: libgit2 (1.9.7) reads packed-refs before it locks the file, and writes back a list without
-    what another git had put into it in between. A loose one is a file, and git, which locks packed-refs for it too, is not troubled.
+    what another git had put into it in between. A loose one is a file: git would lock packed-refs for it too.
 
     Raises:
         GitError: another git holds a lock for longer than a second.
