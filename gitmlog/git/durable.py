@@ -166,7 +166,7 @@ def ref_target(repo: GitRepo, name: str) -> str:
 
 
 def delete_ref(repo: GitRepo, name: str) -> None:
-    """Take a ref away; that it is not there is fine.
+    """Take a ref away, and its log; that it is not there is fine.
 
     A packed one is deleted by git: libgit2 (1.9.7) reads packed-refs before it locks the file, and writes back a list without
     what another git had put into it in between. A loose one is a file: git would lock packed-refs for it too.
@@ -176,8 +176,9 @@ def delete_ref(repo: GitRepo, name: str) -> None:
     """
 
     def delete() -> None:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            (repo.commondir / name).unlink()
+        for path in (name, f"logs/{name}"):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                (repo.commondir / path).unlink()
         if repo.handle.references.get(name) is not None:
             run_git(repo.gitdir, None, ["-c", "core.filesRefLockTimeout=1000", "update-ref", "--no-deref", "-d", name])
             if repo.handle.references.get(name) is not None:  # a `git pack-refs` that had read it has written it once more
