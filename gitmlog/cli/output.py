@@ -19,6 +19,8 @@ import click
 
 from gitmlog.core.progress import SILENT, Progress, Task, Unit
 from gitmlog.core.shown import escaped, harmless
+from gitmlog.core.sizes import human_size as human_size  # noqa: PLC0414 - handed on
+from gitmlog.core.sizes import plural as plural  # noqa: PLC0414 - handed on
 
 if TYPE_CHECKING:
     from gitmlog.repo.workspace import Workspace
@@ -91,21 +93,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return sorted(value)
     raise TypeError(f"no JSON for {type(value)}")
-
-
-def human_size(size: int) -> str:
-    """Bytes in words: "90.9 MB" (powers of 1000, as disks and `ls --si` have them)."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
-
-
-def plural(count: int, noun: str) -> str:
-    """ "1 file", "2 files"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def there(count: int) -> str:
