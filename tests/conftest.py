@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 with contextlib.suppress(ValueError):  # not the main thread
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and children inherit that
+    # Under nohup, and for what a script starts by &, they are ignored, and children inherit that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",

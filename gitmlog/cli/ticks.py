@@ -18,7 +18,8 @@ def ticks(start: float, end: float, count: int, *, whole: bool = False) -> dict[
     step = max(1.0, step) if whole else step
     if not 0 < step < math.inf or abs(start) / step > 1e15 or abs(end) / step > 1e15:
         return {value: short(value) for value in (start, end)}
-    first, last = math.ceil(start / step - 1e-9), math.floor(end / step + 1e-9)
+    slack = 1e-9 * min(1.0, (end - start) / step)
+    first, last = math.ceil(start / step - slack), math.floor(end / step + slack)
     return _with_texts([number * step for number in range(first, min(last, first + _MANY) + 1)], step)
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gitmlog.cli.charts import Look, draw
@@ -314,6 +314,7 @@ def test_ticks_of_logarithms_are_round(start: float, end: float, texts: str) -> 
 
 
 @given(st.floats(-1e300, 1e300), st.floats(1e-6, 1e6), st.integers(2, 12), st.booleans())
+@example(1e-9, 1e-6, 2, True)
 @settings(deadline=None)
 def test_there_are_few_ticks_within_the_ends(start: float, length: float, count: int, whole: bool) -> None:
     end = start + length
