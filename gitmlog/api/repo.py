@@ -14,7 +14,7 @@ from gitmlog.core.progress import SILENT, Progress
 if TYPE_CHECKING:
     from gitmlog.metafile.schema import Type
     from gitmlog.ops.add import AddResult
-    from gitmlog.ops.checkout import CheckedOut
+    from gitmlog.ops.carry import CheckedOut
     from gitmlog.ops.gc import GcReport
     from gitmlog.ops.remotes import RemoteInfo
     from gitmlog.ops.status import Status
@@ -54,13 +54,34 @@ class Repo:
         return cls(root, user_config=user_config, progress=progress)
 
     @classmethod
-    def init(cls, path: AnyPath = ".", *, user_config: AnyPath | None = USER_CONFIG, progress: Progress = SILENT) -> Repo:
-        """Prepare the git repository that `path` lies in; repeatable (spec: cache.md, Place). Raises as `open`, StorageError."""
+    def init(
+        cls,
+        path: AnyPath = ".",
+        *,
+        hooks: bool = True,
+        drivers: bool = True,
+        user_config: AnyPath | None = USER_CONFIG,
+        progress: Progress = SILENT,
+    ) -> Repo:
+        """Prepare the git repository that `path` lies in; repeatable (spec: cache.md, Place; guide: hooks.md).
+
+        Args:
+            path: a folder of the working tree.
+            hooks: put git's hooks in place.
+            drivers: tell git how to show and merge metafiles.
+            user_config: the user's own configuration file; None reads none.
+            progress: told how far long work is (gitmlog.core.progress).
+
+        Raises:
+            as `open`; StorageError; GitError: kind `index-locked`.
+        """
+        import sys
+
         from gitmlog.ops.init import init
 
         repo = cls.open(path, user_config=user_config, progress=progress)
         with repo._workspace() as ws:
-            init(ws)
+            init(ws, sys.executable, hooks=hooks, drivers=drivers)
         return repo
 
     def __repr__(self) -> str:

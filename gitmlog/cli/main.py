@@ -37,10 +37,17 @@ SECTIONS: dict[str, dict[str, str]] = {
         "fetch": "Bring objects into the cache.",
         "pull": "Fetch, then check out.",
     },
+    "Git": {
+        "hooks": "Put git's hooks in place, and away.",
+    },
     "Care": {
         "verify": "Read every byte and compare.",
         "gc": "Remove objects that nothing needs.",
         "config": "Read and write settings.",
+    },
+    "Plumbing": {
+        "hook": "What git's hooks call.",
+        "driver": "What git calls to merge metafiles.",
     },
 }
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}

@@ -89,6 +89,28 @@ def metafiles_between(repo: GitRepo, tips: Iterable[str], hidden: Iterable[str])
         yield from ((path, repo.blob(blob)) for path, blob in walk.tree(commit.tree_id, ""))
 
 
+def new_metafiles(repo: GitRepo, tips: Iterable[str], hidden: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The texts of the metafiles that `tips` or their ancestors have, and that the commits `hidden` neither reach nor have."""
+    known = [each for each in hidden if each in repo.handle]
+    walk, walker, old = _Walk(repo), repo.handle.walk(None), set[bytes]()
+    for tip in known:
+        old.update(blob.raw for _, blob in walk.tree(repo.resolve(tip).tree_id, ""))
+        walker.hide(repo.resolve(tip).id)
+    for tip in tips:
+        walker.push(repo.resolve(tip).id)
+    for commit in walker:
+        yield from ((path, repo.blob(blob)) for path, blob in walk.tree(commit.tree_id, "") if blob.raw not in old)
+
+
+def tips_of(repo: GitRepo, remote: str) -> list[str]:
+    """The commits that the remote-tracking branches of one git remote name."""
+    import pygit2
+
+    prefix = f"refs/remotes/{remote}/"
+    targets = [_peel(repo, name) for name in repo.handle.references if name.startswith(prefix)]
+    return [str(target.id) for target in targets if isinstance(target, pygit2.Commit)]
+
+
 def published_commits(repo: GitRepo) -> list[str]:
     """The commits that remote-tracking branches name."""
     import pygit2

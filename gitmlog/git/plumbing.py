@@ -30,17 +30,9 @@ _LOCAL = (
     "GIT_NAMESPACE",
 )
 
-SAFE = (
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-    "-c",
-    "core.fsync=all",
-    "-c",
-    "protocol.ext.allow=never",
-    "--no-pager",
-)
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.fsync=all", "-c", "protocol.ext.allow=never", "--no-pager")
+SAFE = (*_NO_HOOKS, *_QUIET)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -80,6 +72,23 @@ def run_git(
         said = last_words(done.stderr.decode("utf-8", "replace"))
         raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.returncode}'}")
     return done.stdout
+
+
+def ask_about(folder: Path, arguments: Sequence[str]) -> str:
+    """What `git rev-parse` or `git config` says in a folder: it starts nothing, and may be asked where hooks are.
+
+    Raises:
+        GitError: git is missing or failed.
+    """
+    command = ["git", *_QUIET, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, cwd=folder, env=environment(), check=False)
+    except FileNotFoundError as error:
+        raise GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer") from error
+    if done.returncode != 0:
+        said = last_words(done.stderr.decode("utf-8", "replace"))
+        raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.returncode}'}")
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 def last_words(said: str) -> str:

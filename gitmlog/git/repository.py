@@ -108,11 +108,11 @@ class GitRepo:
         except KeyError:
             return None
 
-    def conflict_metafiles(self, side: Literal["ours", "theirs"]) -> dict[str, bytes]:
-        """The metafiles that a merge left in conflict, as one side has them: path -> text."""
+    def conflict_metafiles(self, side: Literal["base", "ours", "theirs"]) -> dict[str, bytes]:
+        """The metafiles that a merge left in conflict, as one side or their ancestor has them: path -> text."""
         found = {}
-        for _, ours, theirs in self.index.conflicts or ():
-            entry = ours if side == "ours" else theirs
+        for base, ours, theirs in self.index.conflicts or ():
+            entry = {"base": base, "ours": ours, "theirs": theirs}[side]
             if entry is not None and entry.path.endswith(METAFILE_SUFFIX):
                 found[entry.path] = self._blob(entry.id)
         return found
@@ -200,6 +200,12 @@ class GitRepo:
             from gitmlog.git.plumbing import run_git
 
             return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])
+
+    def blob_of(self, oid: str) -> bytes:
+        """As `blob`, by the id's text."""
+        import pygit2
+
+        return self.blob(pygit2.Oid(hex=oid))
 
     def _blob(self, oid: pygit2.Oid) -> bytes:
         return self.blob(oid)[:_MAX_METAFILE]

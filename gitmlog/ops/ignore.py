@@ -47,6 +47,14 @@ class IgnoreEdits:
     def _is_ignored(self, path: str) -> bool:
         return self._ws.git.is_ignored(path) or ((self._ws.root / path).is_dir() and self._ws.git.is_ignored(f"{path}/"))
 
+    def add_line(self, name: str, line: bytes) -> None:
+        """Put a line into another file of this kind (.gitattributes), unless it has it."""
+        self._change(name, lambda text: _with(text, line))
+
+    def add_file(self, name: str, text: bytes) -> None:
+        """Put a file there, unless it is in the working tree or in the index."""
+        self._change(name, lambda now: now or text)
+
     def unignore(self, path: str) -> None:
         """Take our line for `path` out."""
         self._change(ignore_file(path), lambda text: _without(text, ignore_line(path)))

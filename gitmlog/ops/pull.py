@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gitmlog.core.errors import UsageError
 from gitmlog.core.progress import SILENT, Progress
-from gitmlog.ops.checkout import CheckedOut, checkout
+from gitmlog.ops.carry import CheckedOut
+from gitmlog.ops.checkout import checkout
 from gitmlog.ops.sync import SyncOptions, SyncReport, fetch
 from gitmlog.repo.workspace import Workspace
 

@@ -107,14 +107,14 @@ def _compare(
     progress: Progress,
 ) -> PathStatus:
     path, conditions = selection.path, list[Condition]()
-    difference = Difference()
+    found = Difference()
     listing = list_path(ws, path)
     cached = ws.cache.has(metafile.oid)
     if listing is None:
         conditions.append("missing")
     elif rehash or not is_unchanged(ws, path, metafile.oid, listing):
-        difference = _difference(ws, selection, metafile, listing, rehash, progress)
-        conditions += difference.conditions
+        found = difference(ws, selection, metafile, listing, rehash=rehash, progress=progress)
+        conditions += found.conditions
     if not cached:
         conditions.append("not-cached")
     if pushed is not None and cached and metafile.oid not in pushed:
@@ -124,7 +124,7 @@ def _compare(
         conditions.append("stale")
     if ws.git.index_blob(metafile_of(path)) != text:
         conditions.append("unstaged")
-    return PathStatus(path, tuple(conditions), detail, difference.added, difference.removed, difference.changed)
+    return PathStatus(path, tuple(conditions), detail, found.added, found.removed, found.changed)
 
 
 def _stale(path: str, metafile: Metafile, text: bytes) -> str:
@@ -144,9 +144,10 @@ class Difference:
     changed: tuple[str, ...] = ()
 
 
-def _difference(
-    ws: Workspace, selection: Selection, metafile: Metafile, listing: Listing, rehash: bool, progress: Progress
+def difference(
+    ws: Workspace, selection: Selection, metafile: Metafile, listing: Listing, *, rehash: bool, progress: Progress
 ) -> Difference:
+    """What differs between `metafile` and what `listing` found. What was hashed is remembered."""
     path = selection.path
     content = read_content(ws, path, listing, rehash=rehash, progress=progress)
     now, oid = content.entries, content_oid(content.entries)

@@ -185,12 +185,12 @@ def push_commits(
     notes: list[str] = []
     with storage_errors("pushing"), ws.cache.in_use():
         needed = Needed()
-        for selection, metafile in _of_history(metafiles_in(ws.git, commits), notes):
+        for selection, metafile in of_history(metafiles_in(ws.git, commits), notes):
             _collect(ws, selection, metafile, needed, tree_may_miss=True)
         if notes:  # what they name is not known: nothing is published before its objects
             hint = "`git show` it; the other runs can be sent by --run or --where"
             raise DataError(notes[0].removeprefix("in an old revision: "), kind="bad-run", hint=hint)
-        for selection, metafile in _of_history(metafiles_between(ws.git, commits, published_commits(ws.git)), notes):
+        for selection, metafile in of_history(metafiles_between(ws.git, commits, published_commits(ws.git)), notes):
             if ws.cache.has(metafile.oid):
                 _collect(ws, selection, metafile, needed, tree_may_miss=True)
         if not needed.files and not needed.trees:
@@ -207,7 +207,7 @@ def fetch_commits(
     """Bring what these commits need; no remote is asked, and the answer is None, when all of it is here. Raises as `fetch`."""
     notes: list[str] = []
     with storage_errors("fetching"), ws.cache.in_use():
-        chosen = list(_of_history(metafiles_in(ws.git, commits), notes))
+        chosen = list(of_history(metafiles_in(ws.git, commits), notes))
         trees = {metafile.oid: selection.path for selection, metafile in chosen if metafile.is_directory}
         needed, remote, results = Needed(names=dict(trees)), None, []
         if ws.cache.missing(trees):
@@ -225,6 +225,37 @@ def fetch_commits(
     size = sum(ws.cache.size(oid) or 0 for oid in got)
     present = len(needed.files.keys() | needed.trees.keys()) - len(got)
     return SyncReport(remote.spec.name, remote.spec.url, len(got), size, present, tuple(notes))
+
+
+def send_named(
+    ws: Workspace, chosen: Iterable[tuple[Selection, Metafile]], options: SyncOptions, *, progress: Progress = SILENT
+) -> SyncReport:
+    """Send what these metafiles name. Raises as `push`."""
+    with storage_errors("pushing"), ws.cache.in_use():
+        needed = _needed(ws, chosen)
+        remote = _writable(ws, options)
+        report, missing = _send(ws, remote, needed, options, progress, [])
+    _raise_missing(needed, missing, f"neither in the cache nor on remote {remote.spec.name!r}")
+    return report
+
+
+def ask_for(
+    ws: Workspace, chosen: Iterable[tuple[Selection, Metafile]], options: SyncOptions, *, progress: Progress = SILENT
+) -> SyncReport:
+    """Ask whether the remote holds what these metafiles name. Raises MissingDataError, RemoteError, NotFoundError."""
+    needed, remote = _needed(ws, chosen), connect(ws, options.remote)
+    wanted = needed.files.keys() | needed.trees.keys()
+    there = remote.exist(wanted, progress)
+    ws.pushed.record(remote.spec.url, there)
+    _raise_missing(needed, wanted - there, f"not on remote {remote.spec.name!r}", "gitmlog push")
+    return SyncReport(remote.spec.name, remote.spec.url, 0, 0, len(there))
+
+
+def _needed(ws: Workspace, chosen: Iterable[tuple[Selection, Metafile]]) -> Needed:
+    needed = Needed()
+    for selection, metafile in chosen:
+        _collect(ws, selection, metafile, needed, tree_may_miss=True)
+    return needed
 
 
 def _receive(
@@ -256,10 +287,10 @@ def _chosen(
     for selection in select(ws, paths, base):
         yield selection, ws.metafile(selection.path)
     if options.all:
-        yield from _of_history(reachable_metafiles(ws.git), notes)
+        yield from of_history(reachable_metafiles(ws.git), notes)
     elif publishing and not paths:
-        yield from _of_history(unpublished_metafiles(ws.git), notes)
-        yield from _of_history(iter(ws.git.index_metafiles().items()), notes)
+        yield from of_history(unpublished_metafiles(ws.git), notes)
+        yield from of_history(iter(ws.git.index_metafiles().items()), notes)
         yield from _published_too_early(ws, options, notes)
 
 
@@ -267,12 +298,13 @@ def _published_too_early(ws: Workspace, options: SyncOptions, notes: list[str]) 
     """Versions that `git push` published before `gitmlog push` sent them; those that were never here are somebody else's."""
     url = remote_spec(ws.config, choose_remote(ws.config, options.remote)).url
     known = ws.pushed.known(url)
-    for selection, metafile in _of_history(metafiles_since(ws.git, ws.pushed.commits(url)), notes):
+    for selection, metafile in of_history(metafiles_since(ws.git, ws.pushed.commits(url)), notes):
         if metafile.oid not in known and ws.cache.has(metafile.oid):
             yield selection, metafile
 
 
-def _of_history(texts: Iterator[tuple[str, bytes]], notes: list[str]) -> Iterator[tuple[Selection, Metafile]]:
+def of_history(texts: Iterator[tuple[str, bytes]], notes: list[str]) -> Iterator[tuple[Selection, Metafile]]:
+    """What the texts name, each text once; those that cannot be read are named in `notes`."""
     seen: set[bytes] = set()
     for name, data in texts:
         if data in seen:
@@ -322,10 +354,10 @@ def _raise_failed(result: SyncResult, needed: Needed, verb: str) -> None:
     raise RemoteError(message, hint=hint, kind=f"not-{verb}")
 
 
-def _raise_missing(needed: Needed, missing: Iterable[ObjectId], where: str) -> None:
+def _raise_missing(needed: Needed, missing: Iterable[ObjectId], where: str, fix: str = "") -> None:
     names = sorted(display(needed.names.get(oid, oid[:12])) for oid in missing)
     if not names:
         return
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    hint = "whoever added them still has to run `gitmlog push`"
+    hint = fix or "whoever added them still has to run `gitmlog push`"
     raise MissingDataError(f"{where}: {shown}", hint=hint)

@@ -26,7 +26,7 @@ class Key:
         shared: whether it may be committed.
         default: what it is where nothing sets it.
         least: the smallest integer allowed.
-        choices: the words that a list may hold; empty where `form` decides.
+        choices: the words that a string may be, or a list may hold; empty where `form` decides.
         form: what each word of a list must match, whole.
     """
 
@@ -46,6 +46,9 @@ KEYS: dict[str, Key] = {
     "cache.link": Key(list, default=["reflink", "copy"], choices=LINKS),
     "status.large": Key(int, shared=True, default=10 << 20),
     "gc.grace": Key(int, default=14),
+    "hooks.checkout": Key(str, default="cache", choices=("cache", "fetch", "off")),
+    "hooks.message": Key(str, default="on", choices=("on", "off")),
+    "hooks.push": Key(str, default="send", choices=("send", "check", "off")),
     "runs.without": Key(list, choices=RECORDED),
     "runs.variables": Key(list, form=r"[A-Za-z_*][A-Za-z0-9_*]{0,249}"),
     "runs.untracked": Key(int, shared=True, default=10 << 20),
@@ -100,6 +103,8 @@ def value_problem(name: str, key: Key, value: object) -> str:
         return f"must be at least {key.least}" if value < key.least else ""
     if name.endswith(".region") and isinstance(value, str) and not _REGION.fullmatch(value):
         return "must be letters, digits and '-': it becomes a part of the server's name"
+    if key.type is str and key.choices:
+        return "" if value in key.choices else f"must be one of {', '.join(key.choices)}"
     if key.type is str:
         return "" if isinstance(value, str) and value.isprintable() and value else "must be a string that is not empty"
     return _list_problem(key, value)

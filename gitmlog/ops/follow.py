@@ -1,0 +1,208 @@
+"""The files follow their metafiles after git moved those: a branch switched, merged, rebased; a metafile renamed by `git mv`.
+
+Nothing is taken from anybody: bytes that are kept nowhere else stay, and what could not follow is named.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gitmlog.core.atomic import storage_errors, sync_path
+from gitmlog.core.errors import GitmlogError, MissingDataError
+from gitmlog.core.paths import METAFILE_SUFFIX, display
+from gitmlog.core.progress import SILENT, Progress
+from gitmlog.core.sizes import plural
+from gitmlog.git.staged import StagedChange, indexed_paths, staged_changes
+from gitmlog.metafile.schema import Metafile
+from gitmlog.metafile.text import parse_metafile
+from gitmlog.ops.carry import CheckedOut, Plan, carry_out
+from gitmlog.ops.checkout import check_place, make_plan, would_overwrite
+from gitmlog.ops.content import is_unchanged, list_path, read_content
+from gitmlog.ops.drift import content_oid
+from gitmlog.ops.select import Selection
+from gitmlog.ops.sync import fetch
+from gitmlog.repo.workspace import Workspace, check_tracked_name
+
+METAFILES = f"*{METAFILE_SUFFIX}"
+_TICK = 0.02  # seconds: no clock of a file system that notes parts of seconds is coarser
+
+
+@dataclass
+class Followed:
+    """What became of the files.
+
+    Attributes:
+        done: the paths that were written or removed, each with how many files.
+        moved: tracked paths that were renamed: new -> old.
+        problems: what could not follow, each with what to do.
+    """
+
+    done: list[CheckedOut] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    problems: list[GitmlogError] = field(default_factory=list)
+
+
+_Planned = tuple[Plan | None, GitmlogError | None]
+_Planner = Callable[[Workspace, str, Metafile, Progress], _Planned]
+
+
+def follow(ws: Workspace, before: str | None, *, network: bool = False, progress: Progress = SILENT) -> Followed:
+    """Bring along the files of those metafiles that differ between the commit `before` and the index.
+
+    Without `before`: of those that were written since the last time. Files of a metafile that is gone go when their bytes are in
+    the cache and their metafile is in `before`. `network`: objects that the cache lacks are fetched.
+
+    Raises:
+        GitError: the index cannot be read.
+        StorageError: the disk is full; what was brought along stays.
+    """
+    started, done = time.time(), Followed()
+    with storage_errors("following"), ws.changing(progress):
+        changed, gone = _changes(ws, before)
+        wanted = {path: metafile for path in changed if (metafile := metafile_now(ws, path, done)) is not None}
+        leaving = leaving_paths(ws, gone, done)
+        move_files(ws, wanted, leaving, done)
+        if network:
+            _fetch(ws, wanted, done, progress)
+        for path, metafile in leaving.items():
+            _attempt(done, ws, _withdrawal, path, metafile, progress)
+        for path, metafile in wanted.items():
+            _attempt(done, ws, _arrival, path, metafile, progress)
+        _mark(ws, started)
+    return done
+
+
+def _changes(ws: Workspace, before: str | None) -> tuple[list[str], list[StagedChange]]:
+    """The tracked paths whose metafiles changed, and the metafiles that are gone."""
+    if before is None:
+        return [path.removesuffix(METAFILE_SUFFIX) for path in _newer(ws, indexed_paths(ws.git, METAFILES))], []
+    found = staged_changes(ws.git, base=before, patterns=[METAFILES])
+    gone = [each for each in found if each.is_gone and not os.path.lexists(ws.root / each.path)]
+    return [each.path.removesuffix(METAFILE_SUFFIX) for each in found if not each.is_gone], gone
+
+
+def _newer(ws: Workspace, names: Iterable[str]) -> list[str]:
+    try:
+        since = os.stat(_stamp(ws)).st_mtime_ns
+    except FileNotFoundError:
+        since = 0
+    found = []
+    for name in names:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.lstat(ws.root / name).st_mtime_ns >= since:
+                found.append(name)
+    return found
+
+
+def _stamp(ws: Workspace) -> Path:
+    """Its time says when files were last brought along; the hooks look at it before they start Python."""
+    return ws.git.gitdir / "gitmlog" / "followed"
+
+
+def _mark(ws: Workspace, started: float) -> None:
+    stamp = _stamp(ws)
+    stamp.touch()
+    os.utime(stamp, (started - _TICK, started - _TICK))
+
+
+def metafile_now(ws: Workspace, path: str, done: Followed) -> Metafile | None:
+    """What the working tree's metafile says; None where there is none, as outside of a sparse checkout."""
+    try:
+        return ws.metafile(path) if ws.metafile_text(path) is not None else None
+    except GitmlogError as error:
+        done.problems.append(error)
+        return None
+
+
+def leaving_paths(ws: Workspace, gone: Sequence[StagedChange], done: Followed) -> dict[str, Metafile]:
+    """The tracked paths that have no metafile any more, with what it said."""
+    found = {}
+    for each in gone:
+        path = each.path.removesuffix(METAFILE_SUFFIX)
+        try:
+            check_tracked_name(path)
+            if os.path.lexists(ws.root / path) and not ws.git.is_tracked(path):
+                found[path] = parse_metafile(ws.git.blob_of(each.old), each.path)
+        except GitmlogError as error:
+            done.problems.append(error)
+    return found
+
+
+def move_files(ws: Workspace, wanted: dict[str, Metafile], leaving: dict[str, Metafile], done: Followed) -> None:
+    """A metafile that was renamed takes its file along: nothing is copied."""
+    places = {metafile.oid: path for path, metafile in leaving.items()}
+    for path, metafile in wanted.items():
+        old = places.get(metafile.oid)
+        if old is None or os.path.lexists(ws.root / path) or not is_as_said(ws, old, leaving[old]):
+            continue
+        (ws.root / path).parent.mkdir(parents=True, exist_ok=True)
+        os.rename(ws.root / old, ws.root / path)
+        sync_path((ws.root / path).parent)
+        sync_path((ws.root / old).parent)
+        ws.state.forget(old)
+        done.moved[path] = old
+        del places[metafile.oid], leaving[old]
+
+
+def is_as_said(ws: Workspace, path: str, metafile: Metafile) -> bool:
+    """Whether the file or directory is what `metafile` says, all of it."""
+    listing = list_path(ws, path)
+    if listing is None or listing.odd:
+        return False
+    return is_unchanged(ws, path, metafile.oid, listing) or content_oid(read_content(ws, path, listing).entries) == metafile.oid
+
+
+def _fetch(ws: Workspace, wanted: dict[str, Metafile], done: Followed, progress: Progress) -> None:
+    if wanted:
+        try:
+            fetch(ws, sorted(wanted), ws.root, progress=progress)
+        except GitmlogError as error:
+            done.problems.append(error)
+
+
+def _attempt(done: Followed, ws: Workspace, plan_of: _Planner, path: str, metafile: Metafile, progress: Progress) -> None:
+    """One path that cannot follow keeps none of the others."""
+    try:
+        plan, problem = plan_of(ws, path, metafile, progress)
+        if problem is not None:
+            done.problems.append(problem)
+        if plan is not None and (plan.write or plan.remove):
+            done.done.append(carry_out(ws, plan, False, progress))
+    except GitmlogError as error:
+        done.problems.append(error)
+
+
+def _arrival(ws: Workspace, path: str, metafile: Metafile, progress: Progress) -> _Planned:
+    """What the cache has is written; the rest is named."""
+    plan = make_plan(ws, Selection(path), metafile, progress)
+    if plan is None:
+        return None, None
+    if plan.unsaved:
+        raise would_overwrite([plan.full(name) for name in plan.unsaved])
+    absent = {entry.path for entry in plan.write if not ws.cache.has(entry.oid)}
+    plan.write = [entry for entry in plan.write if entry.path not in absent]
+    check_place(ws, plan)
+    return plan, _absent(path, len(absent), metafile) if absent else None
+
+
+def _absent(path: str, count: int, metafile: Metafile) -> MissingDataError:
+    several = f"{plural(count, 'file')} of" if metafile.is_directory else "the bytes of"
+    verb = "is" if metafile.is_directory and count == 1 else "are"
+    return MissingDataError(f"{several} {display(path)} {verb} not in the cache", hint=f"gitmlog pull {display(path)}")
+
+
+def _withdrawal(ws: Workspace, path: str, metafile: Metafile, progress: Progress) -> _Planned:
+    """Files whose bytes are in the cache go, as git takes away its own; others stay."""
+    listing = list_path(ws, path)
+    if listing is None or listing.odd:
+        return None, None
+    current = read_content(ws, path, listing, progress=progress)
+    plan = Plan(Selection(path), metafile, {}, current, leaving=True)
+    for name, entry in current.entries.items():
+        (plan.remove if ws.cache.size(entry.oid) == entry.size else plan.keep).append(name)
+    return plan, None
