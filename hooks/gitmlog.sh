@@ -5,6 +5,8 @@ hook=${0##*/}
 hook=${hook%.legacy} # pre-commit's `install` renames what it finds, and goes on calling it
 folder=${0%/*}
 ABSENT=97
+PATH=${PATH:+$PATH:}/usr/bin:/bin # a graphical client or a cron job may have handed on none
+export PATH
 
 say() {
     printf 'gitmlog: %s\n' "$*" >&2

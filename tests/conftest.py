@@ -138,7 +138,16 @@ def make_sandbox(tmp_path: Path) -> Callable[[str], Sandbox]:
 
 @pytest.fixture
 def sandbox(make_sandbox: Callable[[str], Sandbox]) -> Sandbox:
-    """One repository, prepared."""
+    """One repository, prepared, in which git calls nothing: what commands do is not what hooks did for them."""
+    made = make_sandbox("repo")
+    assert made.here("init", "--no-hooks", "--no-drivers").code == 0
+    return made
+
+
+@pytest.fixture
+def hooked(make_sandbox: Callable[[str], Sandbox]) -> Sandbox:
+    """One repository, prepared as users do: with hooks and drivers; what `init` staged is committed."""
     made = make_sandbox("repo")
     assert made.here("init").code == 0
+    made.git("commit", "-q", "-m", "prepare")
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 
 from gitmlog.cli.output import App, echo, plural
 from gitmlog.core.errors import GitmlogError, NotFoundError
@@ -12,13 +12,7 @@ from gitmlog.core.shown import harmless
 _MOST = 10
 
 
-def old_commit(given: str | None) -> str | None:
-    """The commit before, as git or pre-commit says; None where there was none, as in a new clone."""
-    commit = given or os.environ.get("PRE_COMMIT_FROM_REF", "")
-    return commit if commit.strip("0") else None
-
-
-def bring_along(app: App, before: str | None) -> None:
+def bring_along(app: App, before: Sequence[str], *, newer: bool = False) -> None:
     """Bring files along and say what was done. git has done its own work: what could not follow is named, and is no failure."""
     from gitmlog.ops.follow import follow
 
@@ -27,7 +21,8 @@ def bring_along(app: App, before: str | None) -> None:
     if how == "off":
         return
     try:
-        done = follow(ws, _known(app, before), network=how == "fetch", progress=app.progress)
+        known = [commit for each in before if (commit := _known(app, each))]
+        done = follow(ws, known, newer=newer or not known, network=how == "fetch", progress=app.progress)
     except GitmlogError as error:
         _say(f"the files did not follow: {error.message}", error.hint)
         return
@@ -46,11 +41,12 @@ def bring_along(app: App, before: str | None) -> None:
         _say(f"and {len(done.problems) - _MOST:,} more that did not follow: gitmlog status")
 
 
-def _known(app: App, before: str | None) -> str | None:
+def _known(app: App, revision: str) -> str:
+    """The commit; "" where there is none, as before a clone."""
     try:
-        return str(app.workspace.git.resolve(before).id) if before else None
+        return str(app.workspace.git.resolve(revision).id) if revision.strip("0") else ""
     except NotFoundError:
-        return None
+        return ""
 
 
 def _say(text: str, hint: str = "") -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitmlog.core.errors import NotFoundError
+from gitmlog.core.errors import GitError, NotFoundError
 from gitmlog.git.plumbing import run_git
-from gitmlog.git.repository import GitRepo
+from gitmlog.git.repository import GitRepo, index_error
 
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _NOTHING = "0" * 40
@@ -54,7 +54,12 @@ def staged_changes(
     base = _EMPTY_TREE if base == "HEAD" and repo.is_unborn else base
     extra = {"GIT_INDEX_FILE": os.fspath(index)} if index is not None else {}
     options = ["diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--ignore-submodules=all", base, "--"]
-    said = run_git(repo.gitdir, repo.worktree, [*options, *patterns], extra=extra).decode("utf-8", "surrogateescape")
+    try:
+        said = run_git(repo.gitdir, repo.worktree, [*options, *patterns], extra=extra).decode("utf-8", "surrogateescape")
+    except GitError as error:
+        if "index" in error.message:
+            raise index_error(index or repo.gitdir / "index", error.message) from error
+        raise
     return list(_parse(iter(said.split("\0"))))
 
 

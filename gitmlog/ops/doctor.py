@@ -19,7 +19,10 @@ from gitmlog.core.locks import is_free
 from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.session import session
+from gitmlog.git.hookplace import hook_place
 from gitmlog.git.plumbing import run_git
+from gitmlog.ops.hooks.drivers import has_drivers
+from gitmlog.ops.hooks.install import python_of, status
 from gitmlog.ops.runs.folder import run_folders
 from gitmlog.ops.sync import connect
 from gitmlog.repo.config import load_config, read_layer
@@ -74,6 +77,7 @@ def _repository_checks(ws: Workspace, remote: bool, progress: Progress) -> Itera
         ("cache", lambda: _cache(ws)),
         ("space", lambda: _space(ws)),
         ("state", lambda: _state(ws)),
+        ("hooks", lambda: _hooks(ws)),
         ("metafiles", lambda: _metafiles(ws)),
         ("gitignore", lambda: _ignored(ws)),
         ("remotes", lambda: _remotes(ws, remote, progress)),
@@ -222,6 +226,23 @@ def _state(ws: Workspace) -> Iterator[Check]:
         said = str(error)
     if said != "ok":
         yield Check("state", "warning", f"{path}: {said}", f"delete it, it costs time only: rm {display(path)}")
+
+
+def _hooks(ws: Workspace) -> Iterator[Check]:
+    place = hook_place(ws.root)
+    states = {each.name: each.state for each in status(place)}
+    python = python_of(place)
+    missing = [name for name, state in states.items() if state not in ("installed", "called")]
+    if len(missing) == len(states):
+        yield Check("hooks", "ok", "none is installed: files follow git when you say `gitmlog checkout`")
+    elif missing:
+        yield Check("hooks", "warning", f"{', '.join(missing)}: {states[missing[0]]}", "gitmlog hooks install")
+    elif python and not os.access(python, os.X_OK):
+        yield Check("hooks", "problem", f"they start {python}, which is not there", "gitmlog hooks install")
+    else:
+        yield Check("hooks", "ok", f"installed in {place.hooks}")
+    if states and not has_drivers(place) and (ws.root / ".gitattributes").exists():
+        yield Check("drivers", "warning", "git does not know how to merge metafiles here", "gitmlog init")
 
 
 def _metafiles(ws: Workspace) -> Iterator[Check]:

@@ -25,7 +25,6 @@ from gitmlog.ops.checkout import check_place, make_plan, would_overwrite
 from gitmlog.ops.content import is_unchanged, list_path, read_content
 from gitmlog.ops.drift import content_oid
 from gitmlog.ops.select import Selection
-from gitmlog.ops.sync import fetch
 from gitmlog.repo.workspace import Workspace, check_tracked_name
 
 METAFILES = f"*{METAFILE_SUFFIX}"
@@ -51,11 +50,13 @@ _Planned = tuple[Plan | None, GitmlogError | None]
 _Planner = Callable[[Workspace, str, Metafile, Progress], _Planned]
 
 
-def follow(ws: Workspace, before: str | None, *, network: bool = False, progress: Progress = SILENT) -> Followed:
-    """Bring along the files of those metafiles that differ between the commit `before` and the index.
+def follow(
+    ws: Workspace, before: Sequence[str], *, newer: bool = False, network: bool = False, progress: Progress = SILENT
+) -> Followed:
+    """Bring along the files of those metafiles that differ between one of the commits `before` and the index.
 
-    Without `before`: of those that were written since the last time. Files of a metafile that is gone go when their bytes are in
-    the cache and their metafile is in `before`. `network`: objects that the cache lacks are fetched.
+    Files of a metafile that is gone go when their bytes are in the cache and their metafile is in one of `before`. `newer`: also
+    those of metafiles that were written since the last time. `network`: objects that the cache lacks are fetched.
 
     Raises:
         GitError: the index cannot be read.
@@ -63,7 +64,7 @@ def follow(ws: Workspace, before: str | None, *, network: bool = False, progress
     """
     started, done = time.time(), Followed()
     with storage_errors("following"), ws.changing(progress):
-        changed, gone = _changes(ws, before)
+        changed, gone = _changes(ws, before, newer)
         wanted = {path: metafile for path in changed if (metafile := metafile_now(ws, path, done)) is not None}
         leaving = leaving_paths(ws, gone, done)
         move_files(ws, wanted, leaving, done)
@@ -77,13 +78,12 @@ def follow(ws: Workspace, before: str | None, *, network: bool = False, progress
     return done
 
 
-def _changes(ws: Workspace, before: str | None) -> tuple[list[str], list[StagedChange]]:
+def _changes(ws: Workspace, before: Sequence[str], newer: bool) -> tuple[list[str], list[StagedChange]]:
     """The tracked paths whose metafiles changed, and the metafiles that are gone."""
-    if before is None:
-        return [path.removesuffix(METAFILE_SUFFIX) for path in _newer(ws, indexed_paths(ws.git, METAFILES))], []
-    found = staged_changes(ws.git, base=before, patterns=[METAFILES])
-    gone = [each for each in found if each.is_gone and not os.path.lexists(ws.root / each.path)]
-    return [each.path.removesuffix(METAFILE_SUFFIX) for each in found if not each.is_gone], gone
+    found = [each for commit in before for each in staged_changes(ws.git, base=commit, patterns=[METAFILES])]
+    names = [each.path for each in found if not each.is_gone] + (_newer(ws, indexed_paths(ws.git, METAFILES)) if newer else [])
+    gone = {each.path: each for each in found if each.is_gone and not os.path.lexists(ws.root / each.path)}
+    return [name.removesuffix(METAFILE_SUFFIX) for name in dict.fromkeys(names)], list(gone.values())
 
 
 def _newer(ws: Workspace, names: Iterable[str]) -> list[str]:
@@ -158,6 +158,8 @@ def is_as_said(ws: Workspace, path: str, metafile: Metafile) -> bool:
 
 
 def _fetch(ws: Workspace, wanted: dict[str, Metafile], done: Followed, progress: Progress) -> None:
+    from gitmlog.ops.sync import fetch
+
     if wanted:
         try:
             fetch(ws, sorted(wanted), ws.root, progress=progress)

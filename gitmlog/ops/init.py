@@ -62,7 +62,8 @@ def init(ws: Workspace, python: str = "", *, hooks: bool = True, drivers: bool =
 def _commit_to_be(ws: Workspace, drivers: bool, hooks: bool) -> tuple[str, ...]:
     edits = IgnoreEdits(ws)
     if drivers:
-        edits.add_line(".gitattributes", ATTRIBUTES)
+        for line in ATTRIBUTES:
+            edits.add_line(".gitattributes", line)
     if hooks:
         edits.add_file(PATH, DEFAULT)
     changes = edits.write()

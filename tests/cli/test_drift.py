@@ -173,7 +173,8 @@ def test_a_write_through_mmap_is_seen(sandbox: Sandbox) -> None:
 
 def test_a_write_while_checkout_runs_is_not_lost(two_big_versions: Sandbox) -> None:
     sandbox = two_big_versions
-    from gitmlog.ops import checkout as module
+    from gitmlog.ops import carry as module
+    from gitmlog.ops.checkout import checkout
     from gitmlog.repo.workspace import Workspace
 
     before = module._clear_way
@@ -185,7 +186,7 @@ def test_a_write_while_checkout_runs_is_not_lost(two_big_versions: Sandbox) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_clear_way", edit)
         with pytest.raises(module.RefusedError, match="while the checkout ran"):
-            module.checkout(Workspace.open(sandbox.root), ["d"], sandbox.root, revision="HEAD~1")
+            checkout(Workspace.open(sandbox.root), ["d"], sandbox.root, revision="HEAD~1")
     assert (sandbox.root / "d/z").read_bytes() == b"UNSAVED"
 
 

@@ -126,7 +126,7 @@ def test_status_knows_what_was_pushed(team: Team) -> None:
 
 
 def test_bytes_that_nobody_has(team: Team) -> None:
-    team.ada.git("push", "-q", "origin", "HEAD")
+    team.ada.git("push", "-q", "--no-verify", "origin", "HEAD")
     done = team.clone().gitmlog("pull", "--json")
     error = json.loads(done.err)["error"]
     assert (done.code, error["kind"]) == (5, "missing-data")

@@ -23,7 +23,7 @@ def a_value(name: str) -> Value:
     assert key is not None
     if name == "version":
         return 1
-    return {int: 7, str: "x", list: list(key.choices[:1]) or ["A_*"]}[key.type]  # type: ignore[return-value]
+    return {int: 7, str: key.choices[0] if key.choices else "x", list: list(key.choices[:1]) or ["A_*"]}[key.type]  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -22,7 +22,8 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None,
     """Write tracked files into the working tree, as their metafiles say.
 
     Bytes that are kept nowhere else are never overwritten: the command says what would be lost and stops. Files in a tracked
-    directory that the version does not have are removed when the cache has them, and else left alone and named.
+    directory that the version does not have are removed when the cache has them, and else left alone and named. Without PATH,
+    a file whose metafile was renamed by `git mv` is renamed too.
 
     \b
     Examples:
@@ -36,6 +37,8 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None,
 
     if rev is not None and side is not None:
         raise UsageError("--rev does not go together with --ours or --theirs")
+    if not paths and side is None:
+        _finish_renames(app)
     done = checkout(
         app.workspace,
         paths,
@@ -49,6 +52,13 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None,
         echo_json(done)
         return
     show(app, done)
+
+
+def _finish_renames(app: App) -> None:
+    from gitmlog.ops.renamed import finish_renames
+
+    for new, old in finish_renames(app.workspace).items():
+        app.note(f"{display(old)} was renamed to {display(new)}, as its metafile was")
 
 
 def show(app: App, done: list) -> None:  # type: ignore[type-arg]

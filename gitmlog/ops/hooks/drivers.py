@@ -8,7 +8,9 @@ from gitmlog.core.atomic import write_atomic
 from gitmlog.git.hookplace import HookPlace, get_local, set_local, unset_local
 from gitmlog.ops.hooks.scripts import DRIVERS, SHARED, script
 
-ATTRIBUTES = b"*.gitmlog diff=gitmlog merge=gitmlog"
+ATTRIBUTES = (b"*.gitmlog diff=gitmlog merge=gitmlog", b".gitignore merge=union")
+"""Two branches that each track another path add a line at the same place of .gitignore: git's own `union` keeps both."""
+
 _SETTINGS = {
     "diff.gitmlog.textconv": 'sh "$(git rev-parse --git-common-dir)/gitmlog/drivers/textconv"',
     "merge.gitmlog.name": "metafiles of gitmlog",

@@ -12,18 +12,18 @@ from gitmlog.metafile.change import MetafileChange, in_words
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.repo.workspace import Workspace
-from gitmlog.runs.record import FOLDER, parse_run
 
+_FOLDER = ".gitmlog/runs"
 _MOST = 10
 _LONGEST = 100
-_RUN = re.compile(rf"{re.escape(FOLDER)}/([^/]+)/run\.toml")
+_RUN = re.compile(rf"{re.escape(_FOLDER)}/([^/]+)/run\.toml")
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]*: .*|\(cherry picked from commit [0-9a-f]+\)|\s.*")
 _ANSWERED = ("CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 
 
 def summary(ws: Workspace, index: Path | None = None) -> list[str]:
     """A line for each tracked path and run that the commit changes; at most ten, then how many more. Raises GitError."""
-    found = staged_changes(ws.git, index, patterns=[f"*{METAFILE_SUFFIX}", f"{FOLDER}/*/run.toml"])
+    found = staged_changes(ws.git, index, patterns=[f"*{METAFILE_SUFFIX}", f"{_FOLDER}/*/run.toml"])
     lines = [*_of_metafiles(ws, [each for each in found if each.path.endswith(METAFILE_SUFFIX)]), *_of_runs(ws, found)]
     return lines if len(lines) <= _MOST else [*lines[: _MOST - 1], f"and {len(lines) - _MOST + 1} more"]
 
@@ -63,6 +63,8 @@ def _of_runs(ws: Workspace, changes: list[StagedChange]) -> list[str]:
         found = _RUN.fullmatch(each.path)
         if found is None or not each.is_new:
             continue
+        from gitmlog.runs.record import parse_run
+
         try:
             record = parse_run(ws.git.blob_of(each.new), each.path)
         except GitmlogError:

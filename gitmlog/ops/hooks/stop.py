@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from gitmlog.core.digest import ObjectId
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.sizes import human_size
-from gitmlog.git.staged import LINK, StagedChange, blob_sizes, blob_start, parents_to_be, staged_changes
+from gitmlog.git.staged import LINK, StagedChange, blob_sizes, blob_start, parents_to_be
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.ops.content import is_unchanged, list_path, wanted_entries
 from gitmlog.ops.hooks.records import secrets_in
 from gitmlog.ops.hooks.unwanted import PATH, matcher
-from gitmlog.ops.select import Selection
-from gitmlog.ops.status import difference
-from gitmlog.repo.remotes import default_remote, remote_spec
 from gitmlog.repo.workspace import Workspace
 
 _START = 8000  # bytes in which git looks for a NUL, to tell a binary file from a text
@@ -49,14 +45,14 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def look_at_staged(ws: Workspace, index: Path | None = None, *, progress: Progress = SILENT) -> Verdict:
-    """Judge the differences between HEAD and `index`. Nothing is changed, no remote is asked.
+def look_at_staged(ws: Workspace, staged: Sequence[StagedChange], *, progress: Progress = SILENT) -> Verdict:
+    """Judge what differs between HEAD and the index. Nothing is changed, no remote is asked.
 
     Raises:
-        GitError: git cannot read the index.
+        GitError: git cannot read a blob.
         ConfigError: kind `bad-patterns`.
     """
-    changes = [each for each in staged_changes(ws.git, index) if not each.is_gone and each.mode != _SUBMODULE]
+    changes = [each for each in staged if not each.is_gone and each.mode != _SUBMODULE]
     stops, notes = _raw(ws, changes)
     matching = matcher(_patterns(ws))
     safe = _Safe(ws)
@@ -145,6 +141,8 @@ class _Safe:
         return all(self._ws.cache.size(entry.oid) == entry.size for entry in entries.values())
 
     def _pushed(self) -> set[ObjectId]:
+        from gitmlog.repo.remotes import default_remote, remote_spec
+
         if self._known is None:
             name = default_remote(self._ws.config)
             self._known = self._ws.pushed.known(remote_spec(self._ws.config, name).url) if name is not None else set()
@@ -162,6 +160,9 @@ def _disagrees(ws: Workspace, path: str, metafile: Metafile, progress: Progress)
     listing = list_path(ws, path)
     if listing is None or is_unchanged(ws, path, metafile.oid, listing):
         return False
+    from gitmlog.ops.select import Selection
+    from gitmlog.ops.status import difference
+
     found = difference(ws, Selection(path), metafile, listing, rehash=False, progress=progress)
     return "modified" in found.conditions
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from gitmlog.core.errors import ConfigError
 from gitmlog.core.toml import shorten
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 PATH = ".gitmlog/unwanted"
 MAX_BYTES = 1 << 16
@@ -56,24 +61,28 @@ def matcher(text: bytes | None) -> Callable[[str], str]:
     """What says which pattern matches a path ("": none does).
 
     Raises:
-        ConfigError: kind `bad-patterns`.
+        ConfigError: kind `bad-patterns`, at once or at the first path.
     """
     if text is None:
         return lambda _: ""
-    from pathspec import GitIgnoreSpec
-
     lines = _patterns(text)
-    try:
-        spec = GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
-        message = f"{PATH}: a pattern cannot be read: {error}"
-        raise ConfigError(message, kind="bad-patterns", hint="the grammar is that of .gitignore: git help gitignore") from error
 
     def matching(path: str) -> str:
-        found = spec.check_file(path)
+        found = _spec(tuple(lines)).check_file(path)
         return lines[found.index] if found.include and found.index is not None else ""
 
     return matching
+
+
+@cache
+def _spec(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError as error:
+        message = f"{PATH}: a pattern cannot be read: {error}"
+        raise ConfigError(message, kind="bad-patterns", hint="the grammar is that of .gitignore: git help gitignore") from error
 
 
 def _patterns(text: bytes) -> list[str]:

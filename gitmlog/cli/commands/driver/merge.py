@@ -22,8 +22,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def command(app: App, base: Path, ours: Path, theirs: Path, width: int, name: str) -> int:
     """Merge the metafiles OURS and THEIRS, whose ancestor is BASE, into OURS; NAME is its path.
 
-    A fact that one side alone changed is taken over; directories are merged path by path, by the listings in the cache. Exit code 1,
-    and both sides between markers of WIDTH signs in OURS, when both changed the same.
+    A fact that one side alone changed is taken over; directories are merged path by path, by the listings in the cache. Exit code
+    1, and both sides between markers of WIDTH signs in OURS, when both changed the same.
 
     \b
     Examples:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from gitmlog.cli.followed import bring_along, old_commit
+from gitmlog.cli.followed import bring_along
 from gitmlog.cli.options import pass_app
 from gitmlog.cli.output import App
 
@@ -24,4 +26,6 @@ def command(app: App, old: str | None, new: str | None, flag: str | None) -> Non
     Examples:
       gitmlog hook post-checkout HEAD~1 HEAD 1
     """
-    bring_along(app, old_commit(old) if flag != "0" else None)
+    whole = (flag or os.environ.get("PRE_COMMIT_CHECKOUT_TYPE", "1")) != "0"
+    before = old or os.environ.get("PRE_COMMIT_FROM_REF", "")
+    bring_along(app, [before] if whole and before else [])

@@ -21,4 +21,4 @@ def command(app: App, squash: str | None) -> None:  # noqa: ARG001 - git gives i
     Examples:
       gitmlog hook post-merge 0
     """
-    bring_along(app, "ORIG_HEAD")
+    bring_along(app, ["ORIG_HEAD"])

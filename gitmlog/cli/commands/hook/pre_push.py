@@ -24,8 +24,8 @@ _FIELDS = ("LOCAL_BRANCH", "TO_REF", "REMOTE_BRANCH", "FROM_REF")
 def command(app: App, remote: str | None, url: str | None) -> None:  # noqa: ARG001 - git gives it
     """Send the objects that pushed commits name, before git sends the commits; git's lines come on standard input.
 
-    When the remote does not answer, or an object is nowhere, nothing is pushed. Only ask, or do neither: gitmlog config hooks.push
-    check, or off.
+    When the remote does not answer, or an object is nowhere, nothing is pushed. Only ask: gitmlog config hooks.push check; do
+    neither: gitmlog config hooks.push off.
 
     \b
     Examples:
