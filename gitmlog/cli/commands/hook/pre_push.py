@@ -14,6 +14,7 @@ from gitmlog.cli.output import App, echo, human_size, plural
 if TYPE_CHECKING:
     from gitmlog.ops.hooks.publish import PushedRef
 
+_NONE = "0" * 40
 _FIELDS = ("LOCAL_BRANCH", "TO_REF", "REMOTE_BRANCH", "FROM_REF")
 
 
@@ -48,8 +49,8 @@ def _refs() -> list[PushedRef]:
     """From git by standard input, or from pre-commit by variables."""
     from gitmlog.ops.hooks.publish import PushedRef
 
-    given = [os.environ.get(f"PRE_COMMIT_{field}", "") for field in _FIELDS]
-    if given[1]:
-        return [PushedRef(*given)]
+    local, new, remote, old = (os.environ.get(f"PRE_COMMIT_{field}", "") for field in _FIELDS)
+    if local:  # pre-commit leaves the others out where the remote has nothing yet
+        return [PushedRef(local, new or local, remote, old or _NONE)]
     lines = [] if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().splitlines()
     return [PushedRef(*words) for line in lines if len(words := line.split(" ")) == 4]
