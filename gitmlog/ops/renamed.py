@@ -12,7 +12,7 @@ from gitmlog.git.staging import stage
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import format_metafile, parse_metafile
 from gitmlog.ops.follow import METAFILES, Followed, leaving_paths, metafile_now, move_files
-from gitmlog.ops.ignore import IgnoreEdits
+from gitmlog.ops.ignore import IgnoreEdits, ignore_file, ignore_line
 from gitmlog.repo.workspace import Workspace
 
 
@@ -39,13 +39,17 @@ def _oid(ws: Workspace, blob: str, name: str) -> str:
 
 
 def unfinished(ws: Workspace, pairs: dict[str, str]) -> dict[str, str]:
-    """Those of `renamed` whose file, .gitignore or metafile still has the old name."""
-    found = {}
-    for new, old in pairs.items():
-        metafile = metafile_now(ws, new, Followed())
-        if metafile is not None and (metafile.facts.path != PurePosixPath(new).name or not ws.git.is_ignored(new)):
-            found[new] = old
-    return found
+    """Those of `renamed` whose metafile or .gitignore has the old name still, in the index or in the working tree."""
+    return {new: old for new, old in pairs.items() if _is_unfinished(ws, new, old)}
+
+
+def _is_unfinished(ws: Workspace, new: str, old: str) -> bool:
+    staged = ws.git.index_blob(metafile_of(new))
+    if staged is None or metafile_now(ws, new, Followed()) is None:
+        return False
+    named = parse_metafile(staged, metafile_of(new)).facts.path
+    ignored = (ws.git.index_blob(ignore_file(old)) or b"").splitlines()
+    return named != PurePosixPath(new).name or not ws.git.is_ignored(new) or ignore_line(old) in ignored
 
 
 def finish_renames(ws: Workspace) -> dict[str, str]:

@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Scenario:
     Attributes:
         prepare: makes the repository `repo` (and whatever else) in a folder.
         command: gitmlog's arguments.
-        before, after: the user's files when the command starts, and when it has ended well.
+        before, after: the user's files when the command starts, and when it has ended well; None: it is gone.
         count: points of the long sweep.
         finished: an exit code of the second run that says that the first one was done when it was killed.
     """
@@ -58,7 +58,7 @@ class Scenario:
     prepare: Callable[[Path], None]
     command: list[str]
     before: dict[str, bytes]
-    after: dict[str, bytes]
+    after: Mapping[str, bytes | None]
     count: int = 10
     finished: int = 0
     metafiles: set[str] = field(default_factory=set)
@@ -82,7 +82,7 @@ def write(root: Path, files: dict[str, bytes]) -> None:
 def new(folder: Path, files: dict[str, bytes]) -> Path:
     root = folder / "repo"
     git(folder, "init", "-q", "repo")
-    gitmlog(root, "init")
+    gitmlog(root, "init", "--no-hooks", "--no-drivers")
     local = f'[remote.origin]\nurl = "{folder / "remote"}"\n'
     (root / ".git/gitmlog/config.toml").write_text(local)
     write(root, files)
@@ -127,6 +127,33 @@ def older(first: dict[str, bytes], second: dict[str, bytes], path: str) -> Calla
     return prepare
 
 
+def switched(first: dict[str, bytes], second: dict[str, bytes], path: str) -> Callable[[Path], None]:
+    """Branches `old` and `new`; git has just switched from `new` to `old`, and the files have not followed yet."""
+
+    def prepare(folder: Path) -> None:
+        root = new(folder, first)
+        commit(root, path)
+        git(root, "branch", "old")
+        shutil.rmtree(root / "data", ignore_errors=True)
+        write(root, {**second, "fresh.bin": b"only on new"})
+        commit(root, path, "fresh.bin")
+        git(root, "branch", "new")
+        git(root, "checkout", "-q", "old")
+
+    return prepare
+
+
+def renamed(files: dict[str, bytes], path: str, to: str) -> Callable[[Path], None]:
+    """`git mv` has renamed the metafile alone."""
+
+    def prepare(folder: Path) -> None:
+        root = new(folder, files)
+        commit(root, path)
+        git(root, "mv", f"{path}.gitmlog", f"{to}.gitmlog")
+
+    return prepare
+
+
 def emptied(files: dict[str, bytes], path: str) -> Callable[[Path], None]:
     def prepare(folder: Path) -> None:
         root = new(folder, files)
@@ -145,7 +172,7 @@ def cloned(files: dict[str, bytes], *paths: str) -> Callable[[Path], None]:
         gitmlog(root, "push")
         root.rename(folder / "upstream")
         git(folder, "clone", "-q", "upstream", "repo")
-        gitmlog(folder / "repo", "init")
+        gitmlog(folder / "repo", "init", "--no-hooks", "--no-drivers")
         shutil.copy(folder / "upstream/.git/gitmlog/config.toml", folder / "repo/.git/gitmlog/config.toml")
 
     return prepare
@@ -180,6 +207,16 @@ SCENARIOS = {
         older({"big.bin": BIG}, {"big.bin": BIG_2}, "big.bin"), ["checkout"], {"big.bin": BIG_2}, {"big.bin": BIG}
     ),
     "checkout-changed-directory": Scenario(older(MANY, MANY_2, "data"), ["checkout"], MANY_2, MANY),
+    "follow": Scenario(
+        switched(MANY, MANY_2, "data"),
+        ["hook", "post-checkout", "new", "old", "1"],
+        {**MANY_2, "fresh.bin": b"only on new"},
+        {**MANY, "fresh.bin": None},
+        14,
+    ),
+    "git-mv": Scenario(
+        renamed(FEW, "data", "moved"), ["checkout"], FEW, {name.replace("data", "moved"): data for name, data in FEW.items()}, 12
+    ),
     "push": Scenario(committed(BOTH, "big.bin", "data"), ["push"], BOTH, BOTH, 12),
     "pull": Scenario(cloned(BOTH, "big.bin", "data"), ["pull"], {}, BOTH, 14),
     "gc": Scenario(with_garbage, ["gc", "--prune"], LEFT, LEFT),
@@ -235,12 +272,16 @@ class Sweep:
             path = self.root / name
             allowed = {before.get(name), after.get(name)}
             found = path.read_bytes() if path.exists() else None
-            replaced = name in before and self.scenario.command[0] == "checkout"  # a folder's old files go first: they are saved
+            replaced = name in before and self.scenario.command[0] in (
+                "checkout",
+                "hook",
+            )  # a folder's old files go first: they are saved
             assert found in allowed or (found is None and replaced), f"{name} is neither the old nor the new file"
 
     def check_end(self) -> None:
         for name, data in self.scenario.after.items():
-            assert (self.root / name).read_bytes() == data, name
+            found = (self.root / name).read_bytes() if (self.root / name).exists() else None
+            assert found == data, name
         assert visible(self.root) - set(self.scenario.after) == self.texts
         assert_named_is_whole(self.root)
         assert_store_whole(self.root / ".git/gitmlog/cache")
