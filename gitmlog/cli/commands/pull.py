@@ -70,3 +70,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if report is not None and report.sent:
         app.say(f"fetched {plural(report.sent, 'object')} ({human_size(report.bytes)}) from {report.remote}")
     show(app, done)
+    _note_hooks(app)
+
+
+def _note_hooks(app: App) -> None:
+    """In a clone of a repository whose people use hooks."""
+    ws = app.workspace
+    if (ws.root / ".gitmlog/unwanted").exists() and not (ws.home / "initialised").exists():
+        app.note("git's hooks are not in place in this clone: gitmlog init")
