@@ -37,6 +37,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "fetch": "Bring objects into the cache.",
         "pull": "Fetch, then check out.",
     },
+    "Hosts": {
+        "ci": "Report on pull requests, on a code host.",
+    },
     "Care": {
         "verify": "Read every byte and compare.",
         "gc": "Remove objects that nothing needs.",
