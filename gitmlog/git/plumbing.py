@@ -39,6 +39,12 @@ SAFE = (
     "core.fsync=all",
     "-c",
     "protocol.ext.allow=never",
+    "-c",
+    "core.alternateRefsCommand=true",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
     "--no-pager",
 )
 
