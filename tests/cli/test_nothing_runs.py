@@ -1,0 +1,167 @@
+"""Nothing in a repository may run a command: what git would run, gitmlog does not (DESIGN section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from gitmlog.cli.main import cli
+from tests.hostile_git import COMMANDS, HOOKS, SWITCHES, Hostile, hostile, run_safely, stage  # noqa: F401 - fixtures
+
+RUN = "20260101-000001-swift-otter"
+
+
+def _edit(path: str, text: str = "changed") -> Callable[[Hostile], None]:
+    return lambda found: (found.box.root / path).write_text(text) and None
+
+
+def _lose(path: str) -> Callable[[Hostile], None]:
+    return lambda found: (found.box.root / path).unlink()
+
+
+def _lose_cache(found: Hostile) -> None:
+    import shutil
+
+    shutil.rmtree(found.box.root / ".git/gitmlog/cache")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call with sensible arguments, what is done before, and the exit codes that it may have."""
+
+    words: tuple[str, ...]
+    before: Callable[[Hostile], None] = lambda _: None
+    codes: tuple[int, ...] = (0,)
+
+
+def row(text: str, before: Callable[[Hostile], None] = lambda _: None, *codes: int) -> Row:
+    return Row(tuple(text.split()), before, codes or (0,))
+
+
+ROWS = [
+    row("init"),
+    row("demo ../demo"),
+    row("help"),
+    row("help git"),
+    row("doctor", lambda _: None, 0, 1, 4),
+    row("add m.pt", _edit("m.pt")),
+    row("add data new.pt", _edit("new.pt")),
+    row("status"),
+    row("status --rehash --json", _edit("m.pt")),
+    row("checkout", _lose("m.pt")),
+    row("checkout --rev HEAD~1 m.pt"),
+    row("mv m.pt n.pt"),
+    row("rm old.pt"),
+    row("rm --cached data"),
+    row("cat HEAD~1:m.pt"),
+    row("cat train.py"),
+    row("get . m.pt -o ../got.pt"),
+    row("get ../up.git m.pt -o ../got.pt"),
+    row("get ../up.git m.pt -o ../got.pt --rev HEAD~1"),
+    row("run -i m.pt -o out.pt -- cp m.pt out.pt"),
+    row("runs list --where acc>0.1"),
+    row(f"runs show {RUN}"),
+    row("runs compare last~1 last"),
+    row("runs diff last~1 last"),
+    row("runs plot acc"),
+    row("runs log last"),
+    row("runs artifacts last -o ../results"),
+    row("runs export -o ../runs.csv"),
+    row("runs recover"),
+    row("runs accept last", lambda _: None, 0, 6),
+    row(f"runs accept {RUN} --no-checkout", lambda found: found.box.git("reset", "-q", "--soft", "HEAD") and None, 0, 6),
+    row(f"runs archive {RUN}"),
+    row(f"runs rm {RUN} --force", lambda _: None, 0, 2, 6),
+    row("remote"),
+    row("remote list"),
+    row("remote add second ../second"),
+    row("remote add third ../third --local"),
+    row("remote default lab"),
+    row("remote trust lab"),
+    row("remote remove lab"),
+    row("push"),
+    row("push --all"),
+    row("push --runs"),
+    row("push --run last --git-remote up"),
+    row("fetch", _lose_cache),
+    row("fetch --all", _lose_cache),
+    row("fetch --runs"),
+    row("fetch --runs --git-remote up", lambda found: found.box.git("tag", "-d", "run/20260101-000000-swift-otter") and None),
+    row("pull", _lose_cache),
+    row("verify"),
+    row("verify --remote --all"),
+    row("gc"),
+    row("gc --prune --grace 0"),
+    row("config"),
+    row("config core.jobs 2"),
+    row("config --shared status.large 1000000"),
+    row("ci init github"),
+    row("ci init gitlab"),
+    row("ci report HEAD~1...HEAD"),
+    row("ci report feature...HEAD --check-remote -o ../report.md -o ../report.json"),
+    row("ci comment --host github --body train.py", lambda _: None, 2),
+]
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from commands(found, (*words, name))
+        else:
+            yield (*words, name)
+
+
+def test_every_command_has_a_row() -> None:
+    missing = [words for words in commands(cli) if not any(each.words[: len(words)] == words for each in ROWS)]
+    assert missing == [], "a new command: say with which arguments it shall prove that it runs nothing"
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(set(COMMANDS)) >= 40
+    assert len(set(HOOKS)) >= 20
+    assert len(SWITCHES) >= 20
+
+
+@pytest.mark.parametrize("each", ROWS, ids=lambda each: " ".join(each.words))
+def test_no_command_sets_a_canary_off(hostile: Hostile, each: Row) -> None:  # noqa: F811
+    each.before(hostile)
+    (hostile.place / "canary/fired").unlink(missing_ok=True)  # what the preparation itself did, by plain git
+    done = run_safely(hostile, *each.words)
+    assert "Traceback" not in done.stderr, done
+    assert done.returncode in each.codes, done
+    assert hostile.fired == set(), done
+    assert not Path("/tmp/evil").exists()
+
+
+def test_the_canaries_are_alive(hostile: Hostile) -> None:  # noqa: F811
+    """Plain git in the same clone sets them off: else the tests above would prove nothing."""
+    (hostile.box.root / "train.py").write_text("print(2)\n")
+    for arguments in (
+        "status",
+        "add train.py",
+        "diff --cached",
+        "diff --ext-diff HEAD",
+        "-c diff.external= log -p --textconv -1",
+        "commit -m x",
+        "commit -S -m x",
+        "fetch origin",
+        "push origin HEAD:x",
+        "ls-remote ssh://git@host.invalid/x",
+        "checkout feature",
+        "checkout -f feature",
+        "st",
+        "interpret-trailers --trailer evil=1 train.py",
+        "archive --format=tgz HEAD",
+        "submodule update --init",
+    ):
+        hostile.git(*arguments.split())
+    kinds = {name.split("-")[0].split(".")[0] for name in hostile.fired}
+    assert kinds >= {"hook", "filter", "diff", "core", "alias", "remote"}, hostile.fired
+    assert len(hostile.fired) >= 10, hostile.fired
