@@ -161,7 +161,6 @@ def spring(place: Path) -> Hostile:
     own += [(f"alias.{name}", f"!{_canary(canaries, f'alias.{name}')}") for name in ALIASES]
     own += [(key, value.replace("{canary}", _canary(canaries, key))) for key, value in SWITCHES.items()]
     own += [("core.hooksPath", str(_hooks(canaries, canaries / "hooks"))), ("include.path", "../evil.config")]
-    own += [("remote.up.url", str(place / "up.git")), ("remote.origin.url", str(place / "up.git"))]
     _hooks(canaries, gitdir / "hooks")
     (gitdir / "info").mkdir(exist_ok=True)
     (gitdir / "info/attributes").write_text(ATTRIBUTES)
@@ -221,6 +220,8 @@ def hostile(stage: Path, tmp_path: Path) -> Hostile:
     """A fresh copy, with the canaries in place."""
     place = tmp_path / "stage"
     shutil.copytree(stage, place, symlinks=True)
+    config = place / "clone/.git/config"
+    config.write_text(config.read_text().replace(str(stage), str(place)))
     return spring(place)
 
 

@@ -140,6 +140,32 @@ def test_no_command_sets_a_canary_off(hostile: Hostile, each: Row) -> None:  # n
     assert not Path("/tmp/evil").exists()
 
 
+TRANSPORT = {"core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper", "credential.https://x.example.helper"}
+"""What gitmlog leaves to the user: to reach a git remote it uses his git as he set it up, for nothing else opens the door there.
+
+.git/config comes with no clone: the user wrote it, or somebody who could hand him a folder (git's own line, too). It counts only
+when a git remote of his is named or followed.
+"""
+
+
+@pytest.mark.parametrize("command", ["fetch --runs", "push --runs"])
+@pytest.mark.parametrize("url", ["ssh://git@host.invalid/x", "git://127.0.0.1:9/x"])
+def test_only_the_way_to_a_git_remote_is_the_user_s(hostile: Hostile, command: str, url: str) -> None:  # noqa: F811
+    hostile.git("remote", "set-url", "origin", url)
+    (hostile.place / "canary/fired").unlink(missing_ok=True)
+    done = run_safely(hostile, *command.split())
+    assert done.returncode == 1, done
+    assert hostile.fired, "core.sshCommand and core.gitProxy are what reaches a server"
+    assert hostile.fired <= TRANSPORT, done
+
+
+def test_another_repository_is_reached_without_this_one_s_settings(hostile: Hostile) -> None:  # noqa: F811
+    """Even on the way to a server: `get` has nothing to do with the folder that it was started in."""
+    done = run_safely(hostile, "get", "ssh://git@127.0.0.1:9/x", "m.pt")
+    assert done.returncode == 3, done
+    assert hostile.fired == set(), done
+
+
 def test_the_canaries_are_alive(hostile: Hostile) -> None:  # noqa: F811
     """Plain git in the same clone sets them off: else the tests above would prove nothing."""
     (hostile.box.root / "train.py").write_text("print(2)\n")
