@@ -53,14 +53,14 @@ def _configured(repo: GitRepo, *, publishing: bool) -> list[str | None]:
 def remote_refs(repo: GitRepo, remote: str, prefixes: Sequence[str]) -> dict[str, str]:
     """The refs below these prefixes that a git remote has: name -> object, tags not peeled. Raises GitError."""
     patterns = [f"{prefix}*" for prefix in prefixes]
-    said = _git(repo, remote, ["ls-remote", "--quiet", "--refs", *_program(repo, remote), "--", remote, *patterns])
+    said = _git(repo, remote, ["ls-remote", "--quiet", "--refs", *program_there(repo, remote), "--", remote, *patterns])
     pairs = (line.split("\t", 1) for line in said.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
     return {name: oid for oid, name in pairs if name.startswith(tuple(prefixes))}
 
 
 def push_refs(repo: GitRepo, remote: str, refs: Sequence[str]) -> None:
     """Send these refs under their own names, with all that they reach. Raises GitError: none, or only some, was taken."""
-    program = _program(repo, remote, publishing=True)
+    program = program_there(repo, remote, publishing=True)
     _git(repo, remote, ["push", *_PUSH, *program, "--", remote, *(f"{ref}:{ref}" for ref in refs)])
 
 
@@ -68,14 +68,14 @@ def delete_remote_refs(repo: GitRepo, remote: str, refs: Mapping[str, str]) -> N
     """Take these refs away there, each only while it names this very object. Raises GitError: none, or only some, went."""
     leases = [f"--force-with-lease={ref}:{oid}" for ref, oid in refs.items()]
     if refs:
-        program = _program(repo, remote, publishing=True)
+        program = program_there(repo, remote, publishing=True)
         _git(repo, remote, ["push", *_PUSH, *program, *leases, "--", remote, *(f":{ref}" for ref in refs)])
 
 
 def fetch_refs(repo: GitRepo, remote: str, refs: Iterable[str], progress: Progress = SILENT) -> None:
     """Bring these refs, which must not be here, and all that they reach; no other ref is touched. Durable. Raises GitError."""
     wanted = list(refs)
-    program = _program(repo, remote) if wanted else ()
+    program = program_there(repo, remote) if wanted else ()
     with progress.task("fetching runs", len(wanted)) as task:
         for chunk in chunks(wanted):
             lines = "".join(f"{ref}:{ref}\n" for ref in chunk).encode("utf-8", "surrogateescape")
@@ -90,7 +90,7 @@ def chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
 
 
-def _program(repo: GitRepo, remote: str, *, publishing: bool = False) -> tuple[str, ...]:
+def program_there(repo: GitRepo, remote: str, *, publishing: bool = False) -> tuple[str, ...]:
     """The option that names git's own program for the other side, where that is run on this machine.
 
     `remote.NAME.uploadpack` and `receivepack` say where it is on a server, and count there; for a folder they would be

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from gitmlog.cli.main import cli
+from tests.conftest import Sandbox
 from tests.hostile_git import COMMANDS, HOOKS, SWITCHES, Hostile, hostile, run_safely, stage  # noqa: F401 - fixtures
 
 RUN = "20260101-000001-swift-otter"
@@ -138,6 +139,26 @@ def test_no_command_sets_a_canary_off(hostile: Hostile, each: Row) -> None:  # n
     assert done.returncode in each.codes, done
     assert hostile.fired == set(), done
     assert not Path("/tmp/evil").exists()
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "cat HEAD~1:train.py", "checkout --rev HEAD~1", "push --all", "gc", "ci report HEAD~1"]
+)
+def test_what_a_partial_clone_lacks_is_brought_by_git_s_own_program(hostile: Hostile, command: str) -> None:  # noqa: F811
+    """git fetches it unasked, and would run remote.NAME.uploadpack here: the remote is a folder."""
+    up = hostile.place / "up.git"
+    hostile.box.run("git", "-C", str(up), "config", "uploadpack.allowFilter", "true", check=True)
+    lean = hostile.place / "lean"
+    hostile.box.run("git", "clone", "-q", "--filter=blob:none", f"file://{up}", str(lean), cwd=hostile.place, check=True)
+    config = (hostile.box.root / ".git/config").read_text()
+    (lean / "evil.config").write_text((hostile.box.root / "evil.config").read_text())
+    with (lean / ".git/config").open("a") as stream:
+        stream.write(config[config.index('[remote "origin"]') :])
+    done = run_safely(Hostile(Sandbox(lean), hostile.place), *command.split())
+    assert "Traceback" not in done.stderr, done
+    assert hostile.fired == set(), done
+    if command.startswith("cat"):
+        assert done.stdout == "print(1)\n", done
 
 
 TRANSPORT = {"core.sshCommand", "core.askPass", "core.gitProxy", "credential.helper", "credential.https://x.example.helper"}
