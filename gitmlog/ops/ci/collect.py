@@ -28,7 +28,6 @@ from gitmlog.runs.record import FOLDER, RunRecord, parse_run
 PARTIAL_LIMIT = 10 << 20
 """The templates' clones leave out blobs from this size on: what is not here is at least as large."""
 
-_MAX_RECORD = 64 << 20
 _REMOTE_BASES = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master")
 _BASES = (*_REMOTE_BASES, "refs/heads/main", "refs/heads/master")
 
@@ -157,20 +156,20 @@ class _Gathered:
             return None
         try:
             check_tracked_name(path.removesuffix(METAFILE_SUFFIX))
-            return parse_metafile(self._read(path, entry, MAX_BYTES), path)
+            return parse_metafile(self._read(path, entry), path)
         except GitmlogError as error:
             if new:
                 self.unreadable.append(Unreadable(path, error.message, error.kind))
             return None
 
-    def _read(self, path: str, entry: Entry, limit: int) -> bytes:
+    def _read(self, path: str, entry: Entry) -> bytes:
         if not is_regular(entry):
             raise DataError(f"{display(path)} is no file in git, but a link or a submodule", kind="bad-metafile")
-        data = read_bounded(self.ws.git, entry.id, limit)
+        data = read_bounded(self.ws.git, entry.id, MAX_BYTES)
         if data is None:
             size = size_of(self.ws.git, entry.id)
             reason = f"{size:,} bytes" if size is not None else "so large that this clone has left it out"
-            raise DataError(f"{display(path)} is {reason}: a record has at most {limit:,}", kind="bad-metafile")
+            raise DataError(f"{display(path)} is {reason}: there are {MAX_BYTES:,} at most", kind="bad-metafile")
         return data
 
     def _record(self, change: Change) -> None:
@@ -179,7 +178,7 @@ class _Gathered:
                 self.notes.append(f"the record {display(change.path)} changes: what a run was is not edited afterwards")
             return
         try:
-            record = parse_run(self._read(change.path, change.new, _MAX_RECORD), change.path)
+            record = parse_run(self._read(change.path, change.new), change.path)
             _check_place(change.path, record)
             self.runs.append(RunAdded(record))
         except GitmlogError as error:
@@ -189,7 +188,7 @@ class _Gathered:
         if change.new is None or change.old is not None:
             return
         try:
-            data = self._read(change.path, change.new, _MAX_RECORD)
+            data = self._read(change.path, change.new)
             run = change.path.split("/")[-2]
             self.objects[run] = sizes_of(each for _, each in listed(change.path, data))
         except GitmlogError as error:
