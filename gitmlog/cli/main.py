@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Git": {
         "hooks": "Put git's hooks in place, and away.",
+        "ci": "Report on pull requests, on a code host.",
     },
     "Care": {
         "verify": "Read every byte and compare.",

@@ -14,7 +14,7 @@ from gitmlog.git.repository import GitRepo
 CHUNK = 500
 _FETCH = ("--quiet", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _FETCH_STDIN = (*_FETCH, "--no-auto-maintenance", "--refmap=", "--stdin")
-_PUSH = ("--quiet", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
+_PUSH = ("--quiet", "--porcelain", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
 
 
 def git_remotes(repo: GitRepo) -> list[str]:
@@ -53,30 +53,33 @@ def _configured(repo: GitRepo, *, publishing: bool) -> list[str | None]:
 def remote_refs(repo: GitRepo, remote: str, prefixes: Sequence[str]) -> dict[str, str]:
     """The refs below these prefixes that a git remote has: name -> object, tags not peeled. Raises GitError."""
     patterns = [f"{prefix}*" for prefix in prefixes]
-    said = _git(repo, remote, ["ls-remote", "--quiet", "--refs", "--", remote, *patterns])
+    said = _git(repo, remote, ["ls-remote", "--quiet", "--refs", *program_there(repo, remote), "--", remote, *patterns])
     pairs = (line.split("\t", 1) for line in said.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
     return {name: oid for oid, name in pairs if name.startswith(tuple(prefixes))}
 
 
 def push_refs(repo: GitRepo, remote: str, refs: Sequence[str]) -> None:
     """Send these refs under their own names, with all that they reach. Raises GitError: none, or only some, was taken."""
-    _git(repo, remote, ["push", *_PUSH, "--", remote, *(f"{ref}:{ref}" for ref in refs)])
+    program = program_there(repo, remote, publishing=True)
+    _git(repo, remote, ["push", *_PUSH, *program, "--", remote, *(f"{ref}:{ref}" for ref in refs)])
 
 
 def delete_remote_refs(repo: GitRepo, remote: str, refs: Mapping[str, str]) -> None:
     """Take these refs away there, each only while it names this very object. Raises GitError: none, or only some, went."""
     leases = [f"--force-with-lease={ref}:{oid}" for ref, oid in refs.items()]
     if refs:
-        _git(repo, remote, ["push", *_PUSH, *leases, "--", remote, *(f":{ref}" for ref in refs)])
+        program = program_there(repo, remote, publishing=True)
+        _git(repo, remote, ["push", *_PUSH, *program, *leases, "--", remote, *(f":{ref}" for ref in refs)])
 
 
 def fetch_refs(repo: GitRepo, remote: str, refs: Iterable[str], progress: Progress = SILENT) -> None:
     """Bring these refs, which must not be here, and all that they reach; no other ref is touched. Durable. Raises GitError."""
     wanted = list(refs)
+    program = program_there(repo, remote) if wanted else ()
     with progress.task("fetching runs", len(wanted)) as task:
         for chunk in chunks(wanted):
             lines = "".join(f"{ref}:{ref}\n" for ref in chunk).encode("utf-8", "surrogateescape")
-            _git(repo, remote, ["fetch", *_FETCH_STDIN, "--", remote], lines)
+            _git(repo, remote, ["fetch", *_FETCH_STDIN, *program, "--", remote], lines)
             task.advance(len(chunk))
     if wanted:
         sync_filesystem(repo.commondir)
@@ -85,6 +88,23 @@ def fetch_refs(repo: GitRepo, remote: str, refs: Iterable[str], progress: Progre
 def chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
     """At most so many at once that a command line can hold them."""
     return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+
+
+def program_there(repo: GitRepo, remote: str, *, publishing: bool = False) -> tuple[str, ...]:
+    """The option that names git's own program for the other side, where that is run on this machine.
+
+    `remote.NAME.uploadpack` and `receivepack` say where it is on a server, and count there; for a folder they would be
+    commands that whoever wrote .git/config runs here.
+    """
+    said = _git(repo, remote, ["remote", "get-url", "--all", *(["--push"] if publishing else []), "--", remote])
+    if not any(_is_folder(url) for url in said.decode("utf-8", "surrogateescape").splitlines()):
+        return ()
+    return ("--receive-pack=git-receive-pack",) if publishing else ("--upload-pack=git-upload-pack",)
+
+
+def _is_folder(url: str) -> bool:
+    """As git decides it: a scheme, or a colon before the first slash, is another machine."""
+    return url.startswith("file://") or ("://" not in url and ":" not in url.partition("/")[0])
 
 
 def _git(repo: GitRepo, remote: str, arguments: Sequence[str], data: bytes = b"") -> bytes:

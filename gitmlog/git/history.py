@@ -193,7 +193,10 @@ class _Walk:
         """An object; git itself fetches what a partial clone lacks. Raises GitError, kind `damaged-repository`."""
         found: GitObject | None = self.repo.handle.get(oid)
         if found is None and not self.repo.foreign:
+            from gitmlog.git.lazy import bring
+
             try:
+                bring(self.repo, str(oid))
                 run_git(self.repo.gitdir, self.repo.worktree, ["cat-file", "-e", str(oid)])
             except GitError as error:
                 raise _damaged(f"something that can be reached needs {oid}") from error

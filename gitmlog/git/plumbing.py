@@ -31,7 +31,15 @@ _LOCAL = (
 )
 
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
-_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.fsync=all", "-c", "protocol.ext.allow=never", "--no-pager")
+_PINNED = {
+    "core.fsmonitor": "false",
+    "core.fsync": "all",
+    "protocol.ext.allow": "never",
+    "core.alternateRefsCommand": "true",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+_QUIET = (*(word for key, value in _PINNED.items() for word in ("-c", f"{key}={value}")), "--no-pager")
 SAFE = (*_NO_HOOKS, *_QUIET)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitmlog.core.errors import GitError, NotFoundError, UsageError
+from gitmlog.git.durable import git_errors, synced_writes, write_commit, write_tree
+from gitmlog.git.identity import identity
+from gitmlog.git.merge import head_ref
 from gitmlog.git.plumbing import environment, last_words, run_git
+from gitmlog.git.refs import RefChange, change_refs
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -82,17 +87,33 @@ def _without_password(text: str) -> str:
 
 
 def commit_paths(repo: GitRepo, paths: list[str], message: str) -> bool:
-    """Commit these paths alone as the user; False when git would not (no identity, a merge under way)."""
-    import git
+    """Commit these paths alone, as the index has them, on the branch that is checked out; no other change is committed.
 
-    command = git.cmd.Git(repo.worktree)
+    It is made in memory: `git commit` would run hooks, filters and a signing program that the configuration names. False when
+    that cannot be done for the user: git does not know who commits, or commits are to be signed.
+    """
+    who = identity(repo)
+    if who.fallback or _wants_signatures(repo):
+        return False
+    blobs = {path: str(repo.index[path].id) for path in paths}
+    ref, head = head_ref(repo)
     try:
-        command.execute(
-            ["git", "-c", "core.fsync=all", "commit", "--quiet", "-m", message, "--only", "--", *paths], env=environment()
-        )
-    except git.exc.GitCommandError:
+        with git_errors(), synced_writes():
+            tree = write_tree(repo, str(repo.resolve(head).tree_id), blobs)
+            commit = write_commit(repo, tree, [head], f"{message}\n", who, datetime.now().astimezone())
+        change_refs(repo, [RefChange(ref, commit, head)], f"commit: {message}")
+    except GitError:
         return False
     return True
+
+
+def _wants_signatures(repo: GitRepo) -> bool:
+    import pygit2
+
+    try:
+        return "commit.gpgsign" in repo.handle.config and repo.handle.config.get_bool("commit.gpgsign")
+    except (ValueError, pygit2.GitError):
+        return True
 
 
 def _said(error: git.exc.GitCommandError) -> str:

@@ -197,8 +197,10 @@ class GitRepo:
         except KeyError as error:
             if self.foreign:
                 raise lacks(self, oid) from error
+            from gitmlog.git.lazy import bring
             from gitmlog.git.plumbing import run_git
 
+            bring(self, str(oid))
             return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])
 
     def blob_of(self, oid: str) -> bytes:

@@ -202,3 +202,38 @@ def test_init_says_whether_it_ran_before(make_sandbox: Callable[[str], Sandbox])
     assert box.here("add", "m").code == 0
     assert box.here("init").out.startswith("ready: ")
     assert box.here("init").out.startswith("ready (as before): ")
+
+
+def test_the_commit_is_of_that_file_alone(sandbox: Sandbox) -> None:
+    """What else is staged stays staged, and the reflog says what happened."""
+    sandbox.write("code.py", "1\n")
+    sandbox.commit("first")
+    sandbox.write("code.py", "2\n")
+    sandbox.git("add", "code.py")
+    sandbox.ok("remote", "add", "origin", "../objects")
+    assert sandbox.git("show", "--name-only", "--format=%s|%an|%ae", "HEAD").split() == [
+        "gitmlog:", "remote", "origin|Ada|ada@example.org", ".gitmlog/config.toml",
+    ]  # fmt: skip
+    assert sandbox.git("status", "--porcelain") == "M  code.py\n"
+    assert sandbox.git("reflog", "-1", "--format=%gs") == "commit: gitmlog: remote origin\n"
+    assert sandbox.git("fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_the_commit_goes_where_head_is(sandbox: Sandbox, detached: bool) -> None:
+    sandbox.write("code.py", "1\n")
+    first = sandbox.commit("first")
+    if detached:
+        sandbox.git("checkout", "-q", "--detach")
+    sandbox.ok("remote", "add", "origin", "../objects")
+    assert sandbox.git("rev-parse", "HEAD^").strip() == first
+    assert (sandbox.git("rev-parse", "main").strip() == first) is detached
+
+
+def test_where_commits_are_to_be_signed_it_is_left_to_the_user(sandbox: Sandbox) -> None:
+    sandbox.write("code.py", "1\n")
+    first = sandbox.commit("first")
+    sandbox.git("config", "commit.gpgSign", "true")
+    assert "git commit shares it" in sandbox.ok("remote", "add", "origin", "../objects")
+    assert sandbox.git("rev-parse", "HEAD").strip() == first
+    assert sandbox.git("diff", "--cached", "--name-only") == ".gitmlog/config.toml\n"
