@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gitmlog.core.errors import GitError
 from gitmlog.core.paths import METAFILE_SUFFIX
+from gitmlog.git.index import read_index
 from gitmlog.git.plumbing import run_git
-from gitmlog.git.repository import GitRepo, read_index
+from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
     import pygit2
@@ -219,7 +220,7 @@ def _in_indexes(repo: GitRepo) -> Iterator[tuple[str, pygit2.Oid]]:
     """The metafiles in the indexes of all worktrees, with every side of a conflict."""
     for folder in worktree_gitdirs(repo):
         if (folder / "index").exists():
-            for entry in read_index(folder / "index"):
+            for entry in read_index(folder, foreign=repo.foreign):
                 if _names_objects(entry.path):
                     yield entry.path, entry.id
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from gitmlog.core.errors import GitError, NotFoundError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
+from gitmlog.git.index import OwnIndex, is_skipped
+from gitmlog.git.plumbing import run_git
 
 if TYPE_CHECKING:
     import pygit2
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 _EXTENSIONS = ["partialclone", "worktreeconfig", "preciousobjects", "noop"]
 _UNDER_WAY = ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "sequencer")
 _MAX_METAFILE = (1 << 20) + 1
-_INDEX_FORMS = {
-    "link": ("is split", "join it: `git update-index --no-split-index`, and `git config core.splitIndex false`"),
-    "sdir": ("is sparse", "write it in full: `git sparse-checkout init --no-sparse-index`"),
-}
 
 
 class GitRepo:
@@ -41,6 +39,7 @@ class GitRepo:
         self.worktree = Path(handle.workdir).resolve()
         self.gitdir = Path(handle.path).resolve()
         self.commondir = _common_dir(self.gitdir)
+        self._own_index = OwnIndex(handle, self.gitdir, foreign=foreign)
 
     @classmethod
     def discover(cls, start: Path, *, foreign: bool = False) -> GitRepo:
@@ -59,13 +58,15 @@ class GitRepo:
         Raises:
             GitError: kinds `damaged-index`, `unsupported-index`.
         """
-        import pygit2
+        return self._own_index.read()
 
-        try:
-            index: pygit2.Index = self.handle.index
-        except pygit2.GitError as error:
-            raise index_error(self.gitdir / "index", str(error)) from error
-        return index
+    def refresh_index(self) -> None:
+        """Look at the index again: another git may have changed it. Raises as `index`."""
+        self.__dict__["index"] = self._own_index.read(force=True)
+
+    def is_left_out(self, path: str) -> bool:
+        """Whether a sparse checkout leaves the file `path` out of the working tree, and it is not there all the same."""
+        return is_skipped(self.index, path) and not os.path.lexists(self.worktree / path)
 
     @property
     def is_unborn(self) -> bool:
@@ -197,8 +198,6 @@ class GitRepo:
         except KeyError as error:
             if self.foreign:
                 raise lacks(self, oid) from error
-            from gitmlog.git.plumbing import run_git
-
             return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])
 
     def _blob(self, oid: pygit2.Oid) -> bytes:
@@ -208,11 +207,33 @@ class GitRepo:
         """The files in the working tree that git neither has nor ignores."""
         from pygit2.enums import FileStatus
 
-        status = self.handle.status(untracked_files="all", ignored=False)
-        return [path for path, flags in status.items() if flags & FileStatus.WT_NEW]
+        return [path for path, flags in self.status().items() if flags & FileStatus.WT_NEW]
+
+    def status(self) -> dict[str, int]:
+        """What differs between HEAD, index and working tree: path -> flags; untracked files one by one, no ignored ones."""
+        from pygit2.enums import FileStatus
+
+        self.__dict__["index"] = self._own_index.read()
+        found = self.handle.status(untracked_files="all", ignored=False)
+        if not self.is_sparse:
+            return found
+        fresh = self._fresh()
+        return {path: flags for path, flags in found.items() if not flags & FileStatus.WT_NEW or path in fresh}
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether a sparse checkout may leave files out of the working tree."""
+        config = self.handle.config
+        return not self.foreign and "core.sparseCheckout" in config and config.get_bool("core.sparseCheckout")
+
+    def _fresh(self) -> set[str]:
+        """As git sees it: it obeys a .gitignore that a sparse checkout leaves out, of which libgit2 knows nothing."""
+        said = run_git(self.gitdir, self.worktree, ["ls-files", "--others", "--exclude-standard", "-z"])
+        return set(said.decode("utf-8", "surrogateescape").split("\0"))
 
     def is_ignored(self, path: str) -> bool:
         """Whether git ignores `path`."""
+        self.index  # noqa: B018 - libgit2 reads it on its own, and not every form of it
         return self.handle.path_is_ignored(path)
 
     def worktree_names(self) -> list[str]:
@@ -243,30 +264,6 @@ def lacks(repo: GitRepo, oid: pygit2.Oid) -> GitError:
     """The error for an object of git's that a foreign repository does not have."""
     hint = "a partial clone fetches it itself: run `git fsck` there, or name the address that it was cloned from"
     return GitError(f"the repository at {display(repo.worktree)} does not have {oid}", kind="damaged-repository", hint=hint)
-
-
-def read_index(path: Path) -> pygit2.Index:
-    """The index file of any worktree. Raises GitError, kinds `damaged-index`, `unsupported-index`."""
-    import pygit2
-    from pygit2.ffi import ffi
-
-    index = pygit2.Index.__new__(pygit2.Index)
-    index._index = ffi.NULL  # or else its destructor complains when the constructor fails
-    try:
-        index.__init__(os.fspath(path))  # type: ignore[misc]
-    except pygit2.GitError as error:
-        raise index_error(path, str(error)) from error
-    return index
-
-
-def index_error(path: Path, said: str) -> GitError:
-    """What is the matter with an index file that libgit2 does not read."""
-    if "mandatory extension" not in said:
-        hint = f"make it anew from the last commit: rm {display(path)} && git reset; no file is touched"
-        return GitError(f"git's index is damaged: {said}", kind="damaged-index", hint=hint)
-    name = next((name for name in _INDEX_FORMS if f"'{name}'" in said), "")
-    form, hint = _INDEX_FORMS.get(name, ("has an extension", "switch off in git's configuration what needs it"))
-    return GitError(f"git's index {display(path)} {form}, which gitmlog cannot read: {said}", kind="unsupported-index", hint=hint)
 
 
 def _open(start: Path) -> pygit2.Repository:

@@ -24,7 +24,7 @@ from gitmlog.metafile.tree import TreeEntry, format_tree
 from gitmlog.ops.content import Content, Entries, is_unchanged, list_path, read_content, wanted_entries
 from gitmlog.ops.ignore import IgnoreEdits
 from gitmlog.ops.revision import as_revision
-from gitmlog.ops.select import Selection, select
+from gitmlog.ops.select import Selection, left_out_error, select
 from gitmlog.repo.workspace import Workspace, check_tracked_name
 from gitmlog.store.cache import FEW
 from gitmlog.store.materialize import Target, target
@@ -85,7 +85,7 @@ def checkout(
     Raises:
         RefusedError: kind `would-overwrite`: bytes that are kept nowhere else would be lost; nothing was changed.
         MissingDataError: an object is not in the cache; nothing was changed.
-        NotFoundError: kinds `not-tracked`, `no-revision`.
+        NotFoundError: kinds `not-tracked`, `no-revision`, `left-out`.
         DataError: kinds `corrupt`, `bad-tree`, `bad-metafile`.
     """
     with storage_errors("checking out"), ws.changing(progress):
@@ -111,6 +111,8 @@ def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str)
     chosen = []
     for selection in select(ws, paths, base, tracked):
         check_tracked_name(selection.path)
+        if ws.is_left_out(selection.path):
+            raise left_out_error(selection.path)
         name = metafile_of(selection.path)
         metafile = parse_metafile(texts[name], f"{revision}:{name}")
         chosen.append((selection, _blend(ws, selection, metafile)))

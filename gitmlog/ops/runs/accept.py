@@ -109,7 +109,7 @@ def refuse_live(found: Found, verb: str) -> None:
 def _accept(ws: Workspace, found: Found, progress: Progress) -> Accepted:
     repo, commit = ws.git, str(found.commit)
     check_idle(repo)
-    repo.__dict__.pop("index", None)
+    repo.refresh_index()
     ref, head = head_ref(repo)
     results = {name for path in found.record.outputs for name in (path, metafile_of(path))}
     merged = merge_in_memory(repo, head, commit, found.ref.removeprefix("refs/tags/"), results)
