@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "History": {
         "blame": "Show what last changed a tracked path.",
+        "bisect": "Find the commit that made a metric bad.",
     },
     "Remotes": {
         "remote": "Say where objects are kept for others.",

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any
 
-from gitmlog.core.errors import GitError
-from gitmlog.git.plumbing import run_git
 from gitmlog.git.repository import GitRepo
 
 MAX_TEXT = (1 << 20) + 1
@@ -40,7 +37,7 @@ class Ancestry:
 
     def signed(self, commit: str) -> Signed:
         """Who, when and what."""
-        found = self._get(commit)
+        found = self.repo.load(commit)
         author = found.author
         zone = timezone(timedelta(minutes=max(-1439, min(1439, author.offset))))
         lines = _text(found.raw_message).strip().splitlines()
@@ -48,11 +45,24 @@ class Ancestry:
 
     def time(self, commit: str) -> int:
         """Seconds since 1970 at which it was committed, as its committer says."""
-        return int(self._get(commit).commit_time)
+        return int(self.repo.load(commit).commit_time)
 
     def parents(self, commit: str) -> list[str]:
         """Its parents; none where a shallow clone ends."""
-        return [str(oid) for oid in self._get(commit).parent_ids]
+        return [str(oid) for oid in self.repo.load(commit).parent_ids]
+
+    def reaches(self, later: str, earlier: str) -> bool:
+        """Whether a commit is, or comes after, another one."""
+        return later == earlier or self.repo.handle.descendant_of(later, earlier)
+
+    def walk(self, tip: str, hidden: str = "") -> Iterator[str]:
+        """A commit and all before it, children first; not what `hidden` reaches."""
+        from pygit2.enums import SortMode
+
+        walker = self.repo.handle.walk(tip, SortMode.TOPOLOGICAL | SortMode.TIME)
+        if hidden:
+            walker.hide(hidden)
+        return (str(commit.id) for commit in walker)
 
     def is_cut(self, commit: str) -> bool:
         """Whether a shallow clone ends here: what was before is not known."""
@@ -60,7 +70,7 @@ class Ancestry:
 
     def file_id(self, commit: str, path: str) -> str | None:
         """The blob that a commit has at `path`, or None."""
-        here = str(self._get(commit).tree_id)
+        here = str(self.repo.load(commit).tree_id)
         *folders, name = path.split("/")
         for folder in folders:
             found = self._entry(here, folder)
@@ -72,11 +82,11 @@ class Ancestry:
 
     def text(self, blob: str) -> bytes:
         """The bytes of a blob, or so many of them that they show it to be too large."""
-        return bytes(self._get(blob).data[:MAX_TEXT])
+        return bytes(self.repo.load(blob).data[:MAX_TEXT])
 
     def removed(self, old: str, new: str, suffix: str) -> Iterator[tuple[str, str]]:
         """The files whose names end in `suffix` that commit `old` has and commit `new` has not: path and blob."""
-        yield from self._removed(str(self._get(old).tree_id), str(self._get(new).tree_id), suffix, "")
+        yield from self._removed(str(self.repo.load(old).tree_id), str(self.repo.load(new).tree_id), suffix, "")
 
     def _removed(self, old: str, new: str | None, suffix: str, prefix: str) -> Iterator[tuple[str, str]]:
         if old == new:
@@ -91,31 +101,14 @@ class Ancestry:
                 yield prefix + name, oid
 
     def _entries(self, tree: str) -> dict[str, tuple[str, str]]:
-        return {_text(entry.raw_name): (entry.type_str, str(entry.id)) for entry in self._get(tree)}
+        return {_text(entry.raw_name): (entry.type_str, str(entry.id)) for entry in self.repo.load(tree)}
 
     def _entry_of(self, tree: str, name: str) -> tuple[str, str] | None:
         try:
-            found = self._get(tree)[name]
+            found = self.repo.load(tree)[name]
         except (KeyError, ValueError):
             return None
         return found.type_str, str(found.id)
-
-    def _get(self, oid: str) -> Any:  # pygit2's stubs do not derive Commit, Tree, Tag and Blob from Object
-        found = self.repo.handle.get(oid)
-        if found is None and not self.repo.foreign:
-            try:
-                run_git(self.repo.gitdir, self.repo.worktree, ["cat-file", "-e", oid])
-            except GitError as error:
-                raise _missing(oid) from error
-            found = self.repo.handle.get(oid)
-        if found is None:
-            raise _missing(oid)
-        return found
-
-
-def _missing(oid: str) -> GitError:
-    hint = "a partial clone fetches it from its remote: check the network; else `git fsck` says more"
-    return GitError(f"{oid} is not in the repository", kind="damaged-repository", hint=hint)
 
 
 def _shallow(repo: GitRepo) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gitmlog.core.errors import GitError, NotFoundError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Of these libgit2 knows nothing, and need not: they change how git fetches or packs, not what objects mean.
 _EXTENSIONS = ["partialclone", "worktreeconfig", "preciousobjects", "noop"]
 _UNDER_WAY = ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "sequencer")
+GitObject: TypeAlias = Any  # pygit2's stubs do not derive Commit, Tree, Tag and Blob from Object
 _MAX_METAFILE = (1 << 20) + 1
 
 
@@ -143,14 +144,14 @@ class GitRepo:
 
     def metafiles_at(self, revision: str) -> dict[str, bytes]:
         """The metafiles of a commit: path -> text. Raises NotFoundError."""
-        return dict(self.metafiles_of(self.resolve(revision).tree))
+        return dict(self.metafiles_of(self.load(self.resolve(revision).tree_id)))
 
     def metafiles_of(self, tree: pygit2.Tree, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """The metafiles in a git tree and below it."""
         for entry in tree:
             name = prefix + (entry.name or "")
             if entry.type_str == "tree":
-                yield from self.metafiles_of(self.handle[entry.id], f"{name}/")  # type: ignore[arg-type]
+                yield from self.metafiles_of(self.load(entry.id), f"{name}/")
             elif name.endswith(METAFILE_SUFFIX) and entry.type_str == "blob":
                 yield name, self._blob(entry.id)
 
@@ -163,11 +164,21 @@ class GitRepo:
 
     def file_at(self, revision: str, path: str) -> bytes | None:
         """The bytes of the file that git has at `path` in a revision, or None. Raises NotFoundError, kind `no-revision`."""
-        try:
-            entry = self.resolve(revision).tree[path]
-        except (KeyError, ValueError):
-            return None
-        return self.blob(entry.id) if entry.type_str == "blob" else None
+        entry = self._entry(self.resolve(revision).tree_id, path)
+        return self.blob(entry.id) if entry is not None and entry.type_str == "blob" else None
+
+    def _entry(self, tree: pygit2.Oid, path: str) -> GitObject | None:
+        """What a git tree holds at `path`, step by step: a partial clone may lack each of the folders on the way."""
+        found: GitObject | None = None
+        for name in path.split("/"):
+            if found is not None and found.type_str != "tree":
+                return None
+            folder = self.load(tree if found is None else found.id)
+            try:
+                found = folder[name]
+            except (KeyError, ValueError):
+                return None
+        return found
 
     def entry_of(self, tree: str, path: str) -> TreeItem | None:
         """What a git tree (by its id) holds at `path`, or None."""
@@ -190,6 +201,23 @@ class GitRepo:
         import pygit2
 
         return str(pygit2.hash(data))
+
+    def load(self, oid: pygit2.Oid | str) -> GitObject:
+        """Any object; git itself fetches what a partial clone lacks, but never into a foreign one.
+
+        Raises:
+            GitError: kind `damaged-repository`.
+        """
+        found: GitObject | None = self.handle.get(oid)
+        if found is None and self.foreign:
+            raise lacks(self, oid)
+        if found is None:
+            try:
+                run_git(self.gitdir, self.worktree, ["cat-file", "-e", str(oid)])
+                found = self.handle[oid]
+            except (GitError, KeyError) as error:
+                raise damaged(f"something that can be reached needs {oid}") from error
+        return found
 
     def blob(self, oid: pygit2.Oid) -> bytes:
         """All bytes of a blob; git itself fetches what a partial clone lacks, but never into a foreign one. Raises GitError."""
@@ -260,7 +288,13 @@ def _sizes(tree: pygit2.Tree) -> Iterator[int]:
             yield entry.size
 
 
-def lacks(repo: GitRepo, oid: pygit2.Oid) -> GitError:
+def damaged(what: str) -> GitError:
+    """The error for an object of git's that is not there."""
+    hint = "`git fsck` says more; `git fetch` may bring it back"
+    return GitError(f"{what}, which is not in the repository", kind="damaged-repository", hint=hint)
+
+
+def lacks(repo: GitRepo, oid: pygit2.Oid | str) -> GitError:
     """The error for an object of git's that a foreign repository does not have."""
     hint = "a partial clone fetches it itself: run `git fsck` there, or name the address that it was cloned from"
     return GitError(f"the repository at {display(repo.worktree)} does not have {oid}", kind="damaged-repository", hint=hint)
