@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sandbox
+from tests.runs import make_run
 
 SPLIT = [["config", "core.splitIndex", "true"], ["update-index", "--split-index"]]
 FORMS = {
@@ -315,3 +316,41 @@ def test_threads_each_with_its_own_handle(box: Sandbox) -> None:
     for thread in threads:
         thread.join()
     assert said == [0, 0, 0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_is_accepted(box: Sandbox, form: str) -> None:
+    """What it changed outside comes into the working tree as git itself would not do it, but nothing is lost or left behind."""
+    inside = make_run(box, "20260101-000001-near-fox", outputs={"near/a.pt": b"trained"})
+    prepare(box, form)
+    box.git("sparse-checkout", "set", "near")
+    assert box.here("checkout").code == 0
+    done = box.here("runs", "accept", inside.record.id)
+    assert done.code == 0, done
+    assert (box.root / "near/a.pt").read_text() == "trained"
+    assert box.git("status", "--porcelain") == ""
+    outside = make_run(box, "20260101-000002-far-fox", outputs={"far/b.pt": b"trained far"})
+    done = box.here("runs", "accept", outside.record.id)
+    assert done.code == 0, done
+    assert box.git("status", "--porcelain") == ""
+    assert box.git("rev-parse", "HEAD").strip() == outside.commit
+    box.git("sparse-checkout", "disable")
+    assert box.here("checkout").code == 0
+    assert (box.root / "far/b.pt").read_text() == "trained far"
+    assert box.git("status", "--porcelain") == ""
+
+
+def test_a_split_index_stays_split(box: Sandbox) -> None:
+    """With core.splitIndex; both parts are git's own to read after each of our writes, and after its housekeeping."""
+    for words in SPLIT:
+        box.git(*words)
+    box.git("config", "splitIndex.maxPercentChange", "0")  # a new shared part at every write
+    box.git("config", "splitIndex.sharedIndexExpire", "now")
+    for number in range(3):
+        box.write("near/a.pt", f"version {number}")
+        assert box.here("add", "near/a.pt").code == 0
+        assert list((box.root / ".git").glob("sharedindex.*"))
+        assert box.git("diff", "--cached", "--name-only").split() == ["near/a.pt.gitmlog"]
+        assert box.git("fsck", "--no-dangling") == ""
+        box.git("commit", "-q", "-m", f"version {number}")
+        assert conditions(box)["near/a.pt"] == ["not-pushed"]
