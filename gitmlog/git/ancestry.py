@@ -86,19 +86,17 @@ class Ancestry:
 
     def removed(self, old: str, new: str, suffix: str) -> Iterator[tuple[str, str]]:
         """The files whose names end in `suffix` that commit `old` has and commit `new` has not: path and blob."""
-        yield from self._removed(str(self.repo.load(old).tree_id), str(self.repo.load(new).tree_id), suffix, "")
-
-    def _removed(self, old: str, new: str | None, suffix: str, prefix: str) -> Iterator[tuple[str, str]]:
-        if old == new:
-            return
-        after = self._entries(new) if new else {}
-        for name, (kind, oid) in self._entries(old).items():
-            other = after.get(name)
-            if kind == _FOLDER:
-                below = other[1] if other is not None and other[0] == _FOLDER else None
-                yield from self._removed(oid, below, suffix, f"{prefix}{name}/")
-            elif kind == _BLOB and name.endswith(suffix) and (other is None or other[0] != _BLOB):
-                yield prefix + name, oid
+        pending: list[tuple[str, str | None, str]] = [(str(self.repo.load(old).tree_id), str(self.repo.load(new).tree_id), "")]
+        while pending:  # not by recursion: a hostile tree may be deeper than Python's stack
+            before, after, prefix = pending.pop()
+            there = self._entries(after) if after else {}
+            for name, (kind, oid) in self._entries(before).items() if before != after else ():
+                other = there.get(name)
+                if kind == _FOLDER:
+                    below = other[1] if other is not None and other[0] == _FOLDER else None
+                    pending.append((oid, below, f"{prefix}{name}/"))
+                elif kind == _BLOB and name.endswith(suffix) and (other is None or other[0] != _BLOB):
+                    yield prefix + name, oid
 
     def _entries(self, tree: str) -> dict[str, tuple[str, str]]:
         return {_text(entry.raw_name): (entry.type_str, str(entry.id)) for entry in self.repo.load(tree)}

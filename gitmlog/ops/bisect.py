@@ -122,7 +122,8 @@ class _Search:
     def _check_end(self, name: str, commit: str, *, wanted_bad: bool) -> None:
         found, called = self.value(commit), "BAD" if wanted_bad else "GOOD"
         if found is None:
-            hint = f"name one that a run speaks of: gitmlog runs list --where 'has {self.measured.field}' --columns id,commit"
+            known = display(str(self.measured.field))
+            hint = f"name one that a run speaks of: gitmlog runs list --where {known} --columns id,commit"
             message = f"no run says what {self.measured.field} is at {display(name)} ({commit[:10]})"
             raise NotFoundError(message, kind="no-metric", hint=hint)
         if self.bound.is_bad(found.number) != wanted_bad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -320,7 +321,7 @@ def test_threads_each_with_its_own_handle(box: Sandbox) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_run_is_accepted(box: Sandbox, form: str) -> None:
-    """What it changed outside comes into the working tree as git itself would not do it, but nothing is lost or left behind."""
+    """What it changed outside stays outside, as in git's own merge."""
     inside = make_run(box, "20260101-000001-near-fox", outputs={"near/a.pt": b"trained"})
     prepare(box, form)
     box.git("sparse-checkout", "set", "near")
@@ -334,6 +335,8 @@ def test_a_run_is_accepted(box: Sandbox, form: str) -> None:
     assert done.code == 0, done
     assert box.git("status", "--porcelain") == ""
     assert box.git("rev-parse", "HEAD").strip() == outside.commit
+    assert not (box.root / "far/b.pt.gitmlog").exists()
+    assert conditions(box, "far/b.pt") == {"far/b.pt": ["left-out"]}
     box.git("sparse-checkout", "disable")
     assert box.here("checkout").code == 0
     assert (box.root / "far/b.pt").read_text() == "trained far"
@@ -354,3 +357,29 @@ def test_a_split_index_stays_split(box: Sandbox) -> None:
         assert box.git("fsck", "--no-dangling") == ""
         box.git("commit", "-q", "-m", f"version {number}")
         assert conditions(box)["near/a.pt"] == ["not-pushed"]
+
+
+def test_a_pygit2_that_cannot_do_it(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built in another way, without the function that is borrowed from libgit2: said, and nothing done."""
+    import ctypes
+
+    box.git("update-index", "--split-index")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    error = box.fails("status", code=1, kind="unsupported-index")
+    assert "built without" in error["message"]
+    box.write("near/a.pt", "better")
+    box.fails("add", "near/a.pt", code=1, kind="unsupported-index")
+    assert box.git("status", "--porcelain") == ""
+
+
+def test_a_form_that_nobody_knows(box: Sandbox) -> None:
+    """An extension that must be understood, of some later git."""
+    index = box.root / ".git/index"
+    whole = index.read_bytes()
+    data = whole[:-20] + b"zzzz" + (4).to_bytes(4, "big") + b"what"
+    index.write_bytes(data + hashlib.sha1(data, usedforsecurity=False).digest())
+    error = box.fails("status", code=1, kind="unsupported-index")
+    assert "rm " not in error["hint"]
+    box.fails("gc", "--prune", code=1, kind="unsupported-index")
+    index.write_bytes(whole)
+    assert box.here("status").code == 0

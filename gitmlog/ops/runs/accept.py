@@ -168,6 +168,8 @@ def _index_allows(ws: Workspace, change: Change, plan: _Plan) -> bool:
 
 def _plan_file(ws: Workspace, change: Change, plan: _Plan, known: Products) -> None:
     """Where there is no file, though HEAD has one, there is nothing to lose; nor where a run's commit has what lies there."""
+    if ws.git.is_left_out(change.path):  # as git's merge: it stays out, the index alone moves
+        return
     if is_as(ws.git, change.path, change.new):
         plan.gone += [change.path] if change.new is None else []
         return

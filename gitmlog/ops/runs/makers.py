@@ -31,12 +31,6 @@ class Makers:
         """The run whose commit this is."""
         return self._first(("run_commit = ?", (commit,)))
 
-    def at_code(self, commit: str) -> list[Found]:
-        """The runs whose code is exactly that of a commit, nothing changed or untracked, the newest first."""
-        entries, _ = self._index.search(("code = ?", (commit,)))
-        clean = (entry for entry in entries if not entry.record.code.changed and not entry.record.code.untracked)
-        return [found_of(entry) for entry in clean]
-
     def _of_object(self, oid: ObjectId, path: str) -> Found | None:
         """The first run that has the object among its outputs, rather one that wrote it at `path`. An input is no author."""
         entries, _ = self._index.search(("n IN (SELECT n FROM records WHERE instr(json, ?))", (oid,)), _OLDEST)
