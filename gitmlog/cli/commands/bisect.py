@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gitmlog.ops.bisect import Bisection, Bound, Point
 
 _ID = 10
+_WIDE = 1 << 20
+"""Lines are not cut: ids and names of runs are for copying."""
 
 
 @click.command("bisect")
@@ -68,12 +70,12 @@ def _bound(below: float | None, above: float | None) -> Bound:
 def _lines(found: Bisection) -> Iterator[str]:
     if found.first_bad is None:
         yield f"one of these {len(found.candidates)} is the first bad commit; the others have no {plain(found.metric)}:"
-        yield from grid([_row(point) for point in found.candidates])
+        yield from grid([_row(point) for point in found.candidates], width=_WIDE)
     else:
         yield f"the first bad commit by {plain(found.metric)}:"
-        yield from grid([_row(found.first_bad)])
+        yield from grid([_row(found.first_bad)], width=_WIDE)
     yield "the last good one before it:"
-    yield from grid([_row(found.last_good)])
+    yield from grid([_row(found.last_good)], width=_WIDE)
     yield from _differences(found)
     unknown = f", {found.unknown:,} of them without a value" if found.unknown else ""
     yield f"{plural(found.tested, 'commit')} looked at, of {found.commits:,}{unknown}"
@@ -90,10 +92,12 @@ def _differences(found: Bisection) -> Iterator[str]:
 
     if found.metafiles:
         yield "tracked paths that this commit changed:"
-        yield from grid([[display(each.path), plain(in_words(each))] for each in found.metafiles])
+        yield from grid([[display(each.path), plain(in_words(each))] for each in found.metafiles], width=_WIDE)
     if found.params:
         yield "parameters of its run, and of the good one:"
-        yield from grid([[plain(each.name), f"{value_text(each.new)}, was {value_text(each.old)}"] for each in found.params])
+        yield from grid(
+            [[plain(each.name), f"{value_text(each.new)}, was {value_text(each.old)}"] for each in found.params], width=_WIDE
+        )
 
 
 def _document(found: Bisection) -> dict[str, Any]:
