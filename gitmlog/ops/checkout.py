@@ -155,6 +155,7 @@ def _blend(ws: Workspace, selection: Selection, old: Metafile) -> Metafile:
 def _plan(ws: Workspace, selection: Selection, metafile: Metafile, progress: Progress) -> _Plan | None:
     listing = list_path(ws, selection.path)
     if listing is not None and is_unchanged(ws, selection.path, metafile.oid, listing):
+        _check_parts(selection, (*listing.files, *listing.links))
         return None
     current = read_content(ws, selection.path, _without_odd(selection, listing), progress=progress)
     plan = _Plan(selection, metafile, wanted_entries(ws.cache, metafile), current)
@@ -163,14 +164,18 @@ def _plan(ws: Workspace, selection: Selection, metafile: Metafile, progress: Pro
             plan.write.append(entry)
             if name in current.entries and not _is_saved(ws, current.entries[name]):
                 plan.unsaved.append(name)
-    if selection.parts and not any(map(selection.takes, (*plan.wanted, *current.entries))):
-        parts = " or ".join(display(part) for part in selection.parts)
-        raise NotFoundError(f"nothing in {display(selection.path)} matches {parts}", kind="no-path", hint="check the pattern")
+    _check_parts(selection, (*plan.wanted, *current.entries))
     for name in current.entries.keys() - plan.wanted.keys():
         if selection.takes(name):
             (plan.remove if _is_saved(ws, current.entries[name]) else plan.keep).append(name)
     _find_clashes(plan)
     return plan
+
+
+def _check_parts(selection: Selection, names: Sequence[str]) -> None:
+    if selection.parts and not any(map(selection.takes, names)):
+        parts = " or ".join(display(part) for part in selection.parts)
+        raise NotFoundError(f"nothing in {display(selection.path)} matches {parts}", kind="no-path", hint="check the pattern")
 
 
 def _without_odd(selection: Selection, listing: Listing | None) -> Listing:
