@@ -31,6 +31,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "Run a program, and record it.",
         "runs": "List, compare, plot and keep runs.",
     },
+    "History": {
+        "blame": "Show what last changed a tracked path.",
+        "bisect": "Find the commit that made a metric bad.",
+    },
     "Remotes": {
         "remote": "Say where objects are kept for others.",
         "push": "Send objects to a remote.",

@@ -6,17 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from gitmlog.core.errors import GitError
 from gitmlog.core.paths import METAFILE_SUFFIX
-from gitmlog.git.plumbing import run_git
-from gitmlog.git.repository import GitRepo, read_index
+from gitmlog.git.index import read_index
+from gitmlog.git.repository import GitObject, GitRepo, damaged
 
 if TYPE_CHECKING:
     import pygit2
 
-GitObject: TypeAlias = Any  # pygit2's stubs do not derive Commit, Tree, Tag and Blob from Object
 _OID = re.compile(rb"\b[0-9a-f]{40}\b")
 _PSEUDO_REF = re.compile(r"[A-Z][A-Z0-9_]*")
 _UNDER_WAY = ("rebase-merge", "rebase-apply", "sequencer")
@@ -132,13 +130,8 @@ def _peel(repo: GitRepo, name: str) -> GitObject | None:
     except (KeyError, pygit2.GitError) as error:
         reference = repo.handle.references.get(name)
         if reference is not None and isinstance(reference.target, pygit2.Oid):
-            raise _damaged(f"{name} names {reference.target}") from error
+            raise damaged(f"{name} names {reference.target}") from error
         return None
-
-
-def _damaged(what: str) -> GitError:
-    hint = "`git fsck` says more; `git fetch` may bring it back"
-    return GitError(f"{what}, which is not in the repository", kind="damaged-repository", hint=hint)
 
 
 class _Walk:
@@ -155,7 +148,7 @@ class _Walk:
 
         for root in roots:
             if isinstance(root, pygit2.Tag):
-                yield from self.all([self._load(root.target)])
+                yield from self.all([self.repo.load(root.target)])
             elif isinstance(root, pygit2.Commit):
                 yield from self._history(root)
             elif isinstance(root, pygit2.Tree):
@@ -176,34 +169,18 @@ class _Walk:
     def _parent(self, oid: pygit2.Oid) -> GitObject | None:
         """In a shallow clone old reflogs lead to commits whose parents were never fetched, nor their metafiles."""
         found = self.repo.handle.get(oid)
-        return self._load(oid) if found is None and not self._shallow else found
+        return self.repo.load(oid) if found is None and not self._shallow else found
 
     def tree(self, oid: pygit2.Oid, prefix: str) -> Iterator[tuple[str, pygit2.Oid]]:
         if (oid.raw, prefix) in self._seen:
             return
         self._seen.add((oid.raw, prefix))
-        for entry in self._load(oid):
+        for entry in self.repo.load(oid):
             name = entry.name or ""
             if entry.type_str == "tree":
                 yield from self.tree(entry.id, f"{prefix}{name}/")
             elif entry.type_str == "blob" and _names_objects(prefix + name):
                 yield prefix + name, entry.id
-
-    def _load(self, oid: pygit2.Oid) -> GitObject:
-        """An object; git itself fetches what a partial clone lacks. Raises GitError, kind `damaged-repository`."""
-        found: GitObject | None = self.repo.handle.get(oid)
-        if found is None and not self.repo.foreign:
-            from gitmlog.git.lazy import bring
-
-            try:
-                bring(self.repo, str(oid))
-                run_git(self.repo.gitdir, self.repo.worktree, ["cat-file", "-e", str(oid)])
-            except GitError as error:
-                raise _damaged(f"something that can be reached needs {oid}") from error
-            found = self.repo.handle.get(oid)
-        if found is None:
-            raise _damaged(f"something that can be reached needs {oid}")
-        return found
 
 
 def _roots(repo: GitRepo) -> Iterator[GitObject]:
@@ -244,7 +221,7 @@ def _in_indexes(repo: GitRepo) -> Iterator[tuple[str, pygit2.Oid]]:
     """The metafiles in the indexes of all worktrees, with every side of a conflict."""
     for folder in worktree_gitdirs(repo):
         if (folder / "index").exists():
-            for entry in read_index(folder / "index"):
+            for entry in read_index(folder, foreign=repo.foreign):
                 if _names_objects(entry.path):
                     yield entry.path, entry.id
 

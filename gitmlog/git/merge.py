@@ -136,7 +136,7 @@ def _changes(repo: GitRepo, old: dict[str, Entry], new: dict[str, Entry], prefix
 def _entries(repo: GitRepo, tree: str) -> dict[str, Entry]:
     if not tree:
         return {}
-    return {os.fsdecode(each.raw_name): Entry(int(each.filemode), str(each.id)) for each in repo.handle[tree]}  # type: ignore[attr-defined]
+    return {os.fsdecode(each.raw_name): Entry(int(each.filemode), str(each.id)) for each in repo.load(tree)}
 
 
 def index_entry(repo: GitRepo, path: str) -> Entry | None:
@@ -153,7 +153,7 @@ def blob_as_file(repo: GitRepo, path: str, entry: Entry) -> bytes:
     """The bytes that git would write at `path`: with its line ends. Filters that the configuration names are never run."""
     import pygit2
 
-    data = repo.blob(_oid(entry))  # git itself fetches what a partial clone lacks
+    data = blob_of(repo, entry)
     blob = repo.handle.get(entry.id)
     if entry.mode == LINK or not isinstance(blob, pygit2.Blob):
         return data
@@ -161,10 +161,11 @@ def blob_as_file(repo: GitRepo, path: str, entry: Entry) -> bytes:
         return bytes(stream.read())
 
 
-def _oid(entry: Entry) -> pygit2.Oid:
+def blob_of(repo: GitRepo, entry: Entry) -> bytes:
+    """The bytes that git keeps for it; git itself fetches what a partial clone lacks. Raises GitError."""
     import pygit2
 
-    return pygit2.Oid(hex=entry.id)
+    return repo.blob(pygit2.Oid(hex=entry.id))
 
 
 def is_filtered(repo: GitRepo, path: str) -> bool:
@@ -189,7 +190,7 @@ def is_as(repo: GitRepo, path: str, entry: Entry | None) -> bool:
 
 def _has_bytes_of(repo: GitRepo, path: str, entry: Entry) -> bool:
     with open(os.open(repo.worktree / path, READ_FLAGS), "rb") as stream:
-        if os.fstat(stream.fileno()).st_size > 2 * len(repo.blob(_oid(entry))) + _SLACK:
+        if os.fstat(stream.fileno()).st_size > 2 * len(blob_of(repo, entry)) + _SLACK:
             return False
         data = stream.read()
     if _hash(data) == entry.id or data == blob_as_file(repo, path, entry):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitmlog.core.errors import GitError
@@ -60,6 +61,15 @@ def names_config_files() -> bool:
     return any(name in os.environ for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"))
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a git ended: its exit code, and what it printed."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
 def run_git(
     gitdir: Path, worktree: Path | None, arguments: Sequence[str], *, data: bytes = b"", extra: Mapping[str, str] | None = None
 ) -> bytes:
@@ -68,6 +78,17 @@ def run_git(
     Raises:
         GitError: git is missing or failed, with what it said.
     """
+    done = ask_git(gitdir, worktree, arguments, data=data, extra=extra)
+    if done.code != 0:
+        said = last_words(done.err.decode("utf-8", "replace"))
+        raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.code}'}")
+    return done.out
+
+
+def ask_git(
+    gitdir: Path, worktree: Path | None, arguments: Sequence[str], *, data: bytes = b"", extra: Mapping[str, str] | None = None
+) -> Ended:
+    """As `run_git`, where a failure is an answer. Raises GitError: git is missing."""
     place = [f"--git-dir={gitdir}", *([f"--work-tree={worktree}"] if worktree else [])]
     command = ["git", *SAFE, *place, *arguments]
     try:
@@ -76,10 +97,7 @@ def run_git(
         )
     except FileNotFoundError as error:
         raise GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer") from error
-    if done.returncode != 0:
-        said = last_words(done.stderr.decode("utf-8", "replace"))
-        raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.returncode}'}")
-    return done.stdout
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def ask_about(folder: Path, arguments: Sequence[str]) -> str:

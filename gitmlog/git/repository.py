@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gitmlog.core.errors import GitError, NotFoundError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
+from gitmlog.git.index import OwnIndex, is_skipped
+from gitmlog.git.plumbing import run_git
 
 if TYPE_CHECKING:
     import pygit2
@@ -18,11 +20,8 @@ if TYPE_CHECKING:
 # Of these libgit2 knows nothing, and need not: they change how git fetches or packs, not what objects mean.
 _EXTENSIONS = ["partialclone", "worktreeconfig", "preciousobjects", "noop"]
 _UNDER_WAY = ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "sequencer")
+GitObject: TypeAlias = Any  # pygit2's stubs do not derive Commit, Tree, Tag and Blob from Object
 _MAX_METAFILE = (1 << 20) + 1
-_INDEX_FORMS = {
-    "link": ("is split", "join it: `git update-index --no-split-index`, and `git config core.splitIndex false`"),
-    "sdir": ("is sparse", "write it in full: `git sparse-checkout init --no-sparse-index`"),
-}
 
 
 class GitRepo:
@@ -41,6 +40,7 @@ class GitRepo:
         self.worktree = Path(handle.workdir).resolve()
         self.gitdir = Path(handle.path).resolve()
         self.commondir = _common_dir(self.gitdir)
+        self._own_index = OwnIndex(handle, self.gitdir, foreign=foreign)
 
     @classmethod
     def discover(cls, start: Path, *, foreign: bool = False) -> GitRepo:
@@ -59,13 +59,15 @@ class GitRepo:
         Raises:
             GitError: kinds `damaged-index`, `unsupported-index`.
         """
-        import pygit2
+        return self._own_index.read()
 
-        try:
-            index: pygit2.Index = self.handle.index
-        except pygit2.GitError as error:
-            raise index_error(self.gitdir / "index", str(error)) from error
-        return index
+    def refresh_index(self) -> None:
+        """Look at the index again: another git may have changed it. Raises as `index`."""
+        self.__dict__["index"] = self._own_index.read(force=True)
+
+    def is_left_out(self, path: str) -> bool:
+        """Whether a sparse checkout leaves the file `path` out of the working tree, and it is not there all the same."""
+        return is_skipped(self.index, path) and not os.path.lexists(self.worktree / path)
 
     @property
     def is_unborn(self) -> bool:
@@ -142,14 +144,14 @@ class GitRepo:
 
     def metafiles_at(self, revision: str) -> dict[str, bytes]:
         """The metafiles of a commit: path -> text. Raises NotFoundError."""
-        return dict(self.metafiles_of(self.resolve(revision).tree))
+        return dict(self.metafiles_of(self.load(self.resolve(revision).tree_id)))
 
     def metafiles_of(self, tree: pygit2.Tree, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """The metafiles in a git tree and below it."""
         for entry in tree:
             name = prefix + (entry.name or "")
             if entry.type_str == "tree":
-                yield from self.metafiles_of(self.handle[entry.id], f"{name}/")  # type: ignore[arg-type]
+                yield from self.metafiles_of(self.load(entry.id), f"{name}/")
             elif name.endswith(METAFILE_SUFFIX) and entry.type_str == "blob":
                 yield name, self._blob(entry.id)
 
@@ -162,11 +164,21 @@ class GitRepo:
 
     def file_at(self, revision: str, path: str) -> bytes | None:
         """The bytes of the file that git has at `path` in a revision, or None. Raises NotFoundError, kind `no-revision`."""
-        try:
-            entry = self.resolve(revision).tree[path]
-        except (KeyError, ValueError):
-            return None
-        return self.blob(entry.id) if entry.type_str == "blob" else None
+        entry = self._entry(self.resolve(revision).tree_id, path)
+        return self.blob(entry.id) if entry is not None and entry.type_str == "blob" else None
+
+    def _entry(self, tree: pygit2.Oid, path: str) -> GitObject | None:
+        """What a git tree holds at `path`, step by step: a partial clone may lack each of the folders on the way."""
+        found: GitObject | None = None
+        for name in path.split("/"):
+            if found is not None and found.type_str != "tree":
+                return None
+            folder = self.load(tree if found is None else found.id)
+            try:
+                found = folder[name]
+            except (KeyError, ValueError):
+                return None
+        return found
 
     def entry_of(self, tree: str, path: str) -> TreeItem | None:
         """What a git tree (by its id) holds at `path`, or None."""
@@ -190,6 +202,26 @@ class GitRepo:
 
         return str(pygit2.hash(data))
 
+    def load(self, oid: pygit2.Oid | str) -> GitObject:
+        """Any object; git itself fetches what a partial clone lacks, but never into a foreign one.
+
+        Raises:
+            GitError: kind `damaged-repository`.
+        """
+        found: GitObject | None = self.handle.get(oid)
+        if found is None and self.foreign:
+            raise lacks(self, oid)
+        if found is None:
+            from gitmlog.git.lazy import bring
+
+            try:
+                bring(self, str(oid))
+                run_git(self.gitdir, self.worktree, ["cat-file", "-e", str(oid)])
+                found = self.handle[oid]
+            except (GitError, KeyError) as error:
+                raise damaged(f"something that can be reached needs {oid}") from error
+        return found
+
     def blob(self, oid: pygit2.Oid) -> bytes:
         """All bytes of a blob; git itself fetches what a partial clone lacks, but never into a foreign one. Raises GitError."""
         try:
@@ -198,7 +230,6 @@ class GitRepo:
             if self.foreign:
                 raise lacks(self, oid) from error
             from gitmlog.git.lazy import bring
-            from gitmlog.git.plumbing import run_git
 
             bring(self, str(oid))
             return run_git(self.gitdir, self.worktree, ["cat-file", "blob", str(oid)])
@@ -216,11 +247,33 @@ class GitRepo:
         """The files in the working tree that git neither has nor ignores."""
         from pygit2.enums import FileStatus
 
-        status = self.handle.status(untracked_files="all", ignored=False)
-        return [path for path, flags in status.items() if flags & FileStatus.WT_NEW]
+        return [path for path, flags in self.status().items() if flags & FileStatus.WT_NEW]
+
+    def status(self) -> dict[str, int]:
+        """What differs between HEAD, index and working tree: path -> flags; untracked files one by one, no ignored ones."""
+        from pygit2.enums import FileStatus
+
+        self.__dict__["index"] = self._own_index.read()
+        found = self.handle.status(untracked_files="all", ignored=False)
+        if not self.is_sparse:
+            return found
+        fresh = self._fresh()
+        return {path: flags for path, flags in found.items() if not flags & FileStatus.WT_NEW or path in fresh}
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether a sparse checkout may leave files out of the working tree."""
+        config = self.handle.config
+        return not self.foreign and "core.sparseCheckout" in config and config.get_bool("core.sparseCheckout")
+
+    def _fresh(self) -> set[str]:
+        """As git sees it: it obeys a .gitignore that a sparse checkout leaves out, of which libgit2 knows nothing."""
+        said = run_git(self.gitdir, self.worktree, ["ls-files", "--others", "--exclude-standard", "-z"])
+        return set(said.decode("utf-8", "surrogateescape").split("\0"))
 
     def is_ignored(self, path: str) -> bool:
         """Whether git ignores `path`."""
+        self.index  # noqa: B018 - libgit2 reads it on its own, and not every form of it
         return self.handle.path_is_ignored(path)
 
     def worktree_names(self) -> list[str]:
@@ -247,34 +300,16 @@ def _sizes(tree: pygit2.Tree) -> Iterator[int]:
             yield entry.size
 
 
-def lacks(repo: GitRepo, oid: pygit2.Oid) -> GitError:
+def damaged(what: str) -> GitError:
+    """The error for an object of git's that is not there."""
+    hint = "`git fsck` says more; `git fetch` may bring it back"
+    return GitError(f"{what}, which is not in the repository", kind="damaged-repository", hint=hint)
+
+
+def lacks(repo: GitRepo, oid: pygit2.Oid | str) -> GitError:
     """The error for an object of git's that a foreign repository does not have."""
     hint = "a partial clone fetches it itself: run `git fsck` there, or name the address that it was cloned from"
     return GitError(f"the repository at {display(repo.worktree)} does not have {oid}", kind="damaged-repository", hint=hint)
-
-
-def read_index(path: Path) -> pygit2.Index:
-    """The index file of any worktree. Raises GitError, kinds `damaged-index`, `unsupported-index`."""
-    import pygit2
-    from pygit2.ffi import ffi
-
-    index = pygit2.Index.__new__(pygit2.Index)
-    index._index = ffi.NULL  # or else its destructor complains when the constructor fails
-    try:
-        index.__init__(os.fspath(path))  # type: ignore[misc]
-    except pygit2.GitError as error:
-        raise index_error(path, str(error)) from error
-    return index
-
-
-def index_error(path: Path, said: str) -> GitError:
-    """What is the matter with an index file that libgit2 does not read."""
-    if "mandatory extension" not in said:
-        hint = f"make it anew from the last commit: rm {display(path)} && git reset; no file is touched"
-        return GitError(f"git's index is damaged: {said}", kind="damaged-index", hint=hint)
-    name = next((name for name in _INDEX_FORMS if f"'{name}'" in said), "")
-    form, hint = _INDEX_FORMS.get(name, ("has an extension", "switch off in git's configuration what needs it"))
-    return GitError(f"git's index {display(path)} {form}, which gitmlog cannot read: {said}", kind="unsupported-index", hint=hint)
 
 
 def _open(start: Path) -> pygit2.Repository:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gitmlog.core.errors import RefusedError
 from gitmlog.core.paths import display
 from gitmlog.git.durable import git_errors, patiently, quick_writes, synced_writes
+from gitmlog.git.index import is_skipped
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ _FEW = 16
 _SHOWN = 3
 _GITLINK = 0o160000
 _LINK = 0o120000
-_SKIP_WORKTREE = 1 << 14
-"""git's flag for a file that a sparse checkout leaves out."""
-
 _TRIES = 5
 _STATES = {
     "MERGE_HEAD": "merge",
@@ -147,7 +145,7 @@ def _look(repo: GitRepo, leave_out: Callable[[str], str | None], is_result: Call
     from pygit2.enums import FileStatus
 
     found = _Found()
-    for path, flags in repo.handle.status(untracked_files="all", ignored=False).items():
+    for path, flags in repo.status().items():
         untracked = bool(flags & FileStatus.WT_NEW)
         if not flags & ~FileStatus.IGNORED:
             continue
@@ -174,7 +172,7 @@ def _drop(was_known: int, path: str, found: _Found) -> None:
 
 def _deleted(repo: GitRepo, path: str, found: _Found) -> None:
     """A file that is not there; where that is so because of a sparse checkout, it is as git's index has it."""
-    if _is_skipped(repo, path):
+    if is_skipped(repo.index, path):
         entry = repo.index[path]
         found.entries.append((path, entry.id, int(entry.mode)))
     elif _is_hidden(repo.worktree / path):
@@ -191,13 +189,6 @@ def _is_hidden(full: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _is_skipped(repo: GitRepo, path: str) -> bool:
-    from pygit2.ffi import C, ffi
-
-    entry = C.git_index_get_bypath(repo.index._index, os.fsencode(path), 0)
-    return entry != ffi.NULL and bool(entry.flags_extended & _SKIP_WORKTREE)
 
 
 def _sort(repo: GitRepo, path: str, untracked: bool, new: bool, found: _Found) -> None:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from gitmlog.git.repository import GitRepo
 
 _MARK = b"gitmlog index lock\n"
 _WAIT = 10.0
+_GONE = f"0 {'0' * 40}"
 
 
 def stage(repo: GitRepo, changes: Mapping[str, bytes | None]) -> None:
@@ -30,29 +31,24 @@ def stage(repo: GitRepo, changes: Mapping[str, bytes | None]) -> None:
     Raises:
         GitError: kind `index-locked`, when another git holds the index.
     """
-    lines = []
-    for path, data in changes.items():
-        if data is None:
-            lines.append(f"0 {'0' * 40}\t{path}\0")
-        else:
-            lines.append(f"{_mode(repo, path)} {repo.handle.create_blob(data)}\t{path}\0")
-    _change(repo, lines)
+    entries = {
+        path: _GONE if data is None else f"{_mode(repo, path)} {repo.handle.create_blob(data)}" for path, data in changes.items()
+    }
+    _change(repo, entries)
 
 
 def stage_entries(repo: GitRepo, changes: Mapping[str, tuple[int, str] | None]) -> None:
     """Put blobs into the index, each a mode and an id (None takes a path out), in this order. As `stage` otherwise."""
-    entries = {path: f"{entry[0]:o} {entry[1]}" if entry else f"0 {'0' * 40}" for path, entry in changes.items()}
-    _change(repo, [f"{entry}\t{path}\0" for path, entry in entries.items()])
+    _change(repo, {path: f"{entry[0]:o} {entry[1]}" if entry else _GONE for path, entry in changes.items()})
 
 
-def _change(repo: GitRepo, lines: Sequence[str]) -> None:
-    if not lines:
+def _change(repo: GitRepo, entries: Mapping[str, str]) -> None:
+    if not entries:
         return
     with session(repo.gitdir / "gitmlog" / "tmp") as temporary, _index_lock(repo, temporary):
-        _rewrite(repo, temporary, "".join(lines).encode("utf-8", "surrogateescape"))
+        _rewrite(repo, temporary, entries)
     sync_path(repo.gitdir)  # the new index is there, and the lock is gone
-    repo.__dict__.pop("index", None)
-    repo.handle.index.read(force=True)
+    repo.refresh_index()
 
 
 def _mode(repo: GitRepo, path: str) -> str:
@@ -62,15 +58,25 @@ def _mode(repo: GitRepo, path: str) -> str:
         return "100644"
 
 
-def _rewrite(repo: GitRepo, temporary: Session, lines: bytes) -> None:
+def _rewrite(repo: GitRepo, temporary: Session, entries: Mapping[str, str]) -> None:
     index = repo.gitdir / "index"
     copy = temporary.name()
     if index.exists():
         shutil.copyfile(index, copy)
     extra = {"GIT_INDEX_FILE": os.fspath(copy)}
-    run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--index-info"], data=lines, extra=extra)
-    sync_path(copy)
+    lines = (f"{entry}\t{path}\0" for path, entry in entries.items())
+    run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--index-info"], data=_raw(lines), extra=extra)
+    left_out = [path for path, entry in entries.items() if entry != _GONE and repo.is_left_out(path)]
+    if left_out:  # git forgot that of an entry that it was given anew, and would take the file for deleted
+        names = (f"{path}\0" for path in left_out)
+        run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--skip-worktree", "--stdin"], data=_raw(names), extra=extra)
+    for path in (*repo.gitdir.glob("sharedindex.*"), copy):  # of a split index, the larger part
+        sync_path(path)
     os.rename(copy, index)
+
+
+def _raw(lines: Iterable[str]) -> bytes:
+    return "".join(lines).encode("utf-8", "surrogateescape")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from gitmlog.ops.content import Entries, is_unchanged, list_path, read_content, 
 from gitmlog.ops.drivers import keep_tree, merged_tree
 from gitmlog.ops.ignore import IgnoreEdits
 from gitmlog.ops.revision import as_revision
-from gitmlog.ops.select import Selection, select
+from gitmlog.ops.select import Selection, left_out_error, select
 from gitmlog.repo.workspace import Workspace, check_tracked_name
 from gitmlog.store.walk import Listing
 
@@ -43,7 +43,7 @@ def checkout(
     Raises:
         RefusedError: kind `would-overwrite`: bytes that are kept nowhere else would be lost; nothing was changed.
         MissingDataError: an object is not in the cache; nothing was changed.
-        NotFoundError: kinds `not-tracked`, `no-revision`.
+        NotFoundError: kinds `not-tracked`, `no-revision`, `left-out`.
         DataError: kinds `corrupt`, `bad-tree`, `bad-metafile`.
     """
     with storage_errors("checking out"), ws.changing(progress):
@@ -69,6 +69,8 @@ def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str)
     chosen = []
     for selection in select(ws, paths, base, tracked):
         check_tracked_name(selection.path)
+        if ws.is_left_out(selection.path):
+            raise left_out_error(selection.path)
         name = metafile_of(selection.path)
         metafile = parse_metafile(texts[name], f"{revision}:{name}")
         chosen.append((selection, _blend(ws, selection, metafile)))
@@ -127,6 +129,7 @@ def make_plan(ws: Workspace, selection: Selection, metafile: Metafile, progress:
     """
     listing = list_path(ws, selection.path)
     if listing is not None and is_unchanged(ws, selection.path, metafile.oid, listing):
+        _check_parts(selection, (*listing.files, *listing.links))
         return None
     current = read_content(ws, selection.path, _without_odd(selection, listing), progress=progress)
     plan = Plan(selection, metafile, wanted_entries(ws.cache, metafile), current)
@@ -135,14 +138,18 @@ def make_plan(ws: Workspace, selection: Selection, metafile: Metafile, progress:
             plan.write.append(entry)
             if name in current.entries and not _is_saved(ws, current.entries[name]):
                 plan.unsaved.append(name)
-    if selection.parts and not any(map(selection.takes, (*plan.wanted, *current.entries))):
-        parts = " or ".join(display(part) for part in selection.parts)
-        raise NotFoundError(f"nothing in {display(selection.path)} matches {parts}", kind="no-path", hint="check the pattern")
+    _check_parts(selection, (*plan.wanted, *current.entries))
     for name in current.entries.keys() - plan.wanted.keys():
         if selection.takes(name):
             (plan.remove if _is_saved(ws, current.entries[name]) else plan.keep).append(name)
     _find_clashes(plan)
     return plan
+
+
+def _check_parts(selection: Selection, names: Sequence[str]) -> None:
+    if selection.parts and not any(map(selection.takes, names)):
+        parts = " or ".join(display(part) for part in selection.parts)
+        raise NotFoundError(f"nothing in {display(selection.path)} matches {parts}", kind="no-path", hint="check the pattern")
 
 
 def _without_odd(selection: Selection, listing: Listing | None) -> Listing:

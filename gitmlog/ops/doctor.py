@@ -150,7 +150,7 @@ def _index_lock(ws: Workspace) -> Iterator[Check]:
 
 
 def _config(ws: Workspace) -> Iterator[Check]:
-    config = load_config(ws.config_files)
+    config = load_config(ws.config_sources)
     names = config.remotes()
     yield Check("config", "ok", f"{len(names)} remote(s): {', '.join(names)}" if names else "no remote is configured")
 
@@ -247,7 +247,7 @@ def _hooks(ws: Workspace) -> Iterator[Check]:
 
 def _metafiles(ws: Workspace) -> Iterator[Check]:
     tracked, bad = ws.tracked(), 0
-    for path in tracked:
+    for path in (path for path in tracked if not ws.is_left_out(path)):
         try:
             ws.metafile(path)
         except GitmlogError as error:
@@ -258,7 +258,7 @@ def _metafiles(ws: Workspace) -> Iterator[Check]:
 
 
 def _ignored(ws: Workspace) -> Iterator[Check]:
-    for path in ws.tracked():
+    for path in (path for path in ws.tracked() if not ws.is_left_out(path)):
         if ws.git.is_tracked(path):
             hint = f"git rm -r --cached --quiet -- {display(path)} && gitmlog add {display(path)}"
             yield Check("gitignore", "problem", f"git itself has {display(path)}, which gitmlog tracks", hint)

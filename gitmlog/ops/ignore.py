@@ -64,8 +64,9 @@ class IgnoreEdits:
         if file.is_symlink():
             raise RefusedError(f"{name} is a symbolic link", kind="link-in-path", hint="make it a plain file")
         if name not in self._files:
-            self._files[name] = file.read_bytes() if file.exists() else b""
             self._staged[name] = self._ws.git.index_blob(name) or b""
+            kept = self._staged[name] if self._ws.git.is_left_out(name) else b""
+            self._files[name] = file.read_bytes() if file.exists() else kept
         self._files[name] = edit(self._files[name])
         self._staged[name] = edit(self._staged[name])
 

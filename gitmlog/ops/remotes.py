@@ -180,7 +180,7 @@ def drop_remote(ws: Workspace, name: str, *, commit: bool = True) -> Changed:
 
 
 def _default_in(ws: Workspace, layer: Layer) -> Value | None:
-    return read_layer(ws.config_files[layer], layer).get("core.remote")
+    return read_layer(ws.config_sources[layer], layer).get("core.remote")
 
 
 def _remove(path: Path, layer: Layer, name: str) -> None:

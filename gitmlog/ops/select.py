@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmlog.core.errors import GitmlogError, NotFoundError
-from gitmlog.core.paths import METAFILE_SUFFIX, display
+from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of
 from gitmlog.repo.workspace import Workspace
 
 Match = Callable[[str], bool]
@@ -39,20 +39,36 @@ def _takes(part: str, name: str) -> bool:
     return glob.has_magic(part) and (fnmatch.fnmatchcase(name, part) or fnmatch.fnmatchcase(name, f"{part}/*"))
 
 
-def select(ws: Workspace, paths: Sequence[str], base: Path, tracked: Sequence[str] | None = None) -> list[Selection]:
+def select(
+    ws: Workspace, paths: Sequence[str], base: Path, tracked: Sequence[str] | None = None, *, left_out: bool = False
+) -> list[Selection]:
     """The selections that `paths` (as written in the folder `base`) name; all tracked paths when there are none.
 
+    Those that a sparse checkout leaves out of this working tree are not among them, unless with `left_out`, or of `tracked`.
+
     Raises:
-        NotFoundError: kind `not-tracked`, for a path that names nothing tracked.
+        NotFoundError: kinds `not-tracked`: a path that names nothing tracked; `left-out`: only what is not in this working tree.
     """
     known = ws.tracked() if tracked is None else sorted(tracked)
+    absent = {path for path in known if ws.is_left_out(path)} if tracked is None and not left_out else set()
     if not paths:
-        return [Selection(path) for path in known]
+        return [Selection(path) for path in known if path not in absent]
     chosen: dict[str, tuple[str, ...]] = {}
     for given in paths:
-        for selection in _select_one(ws, given, base, known):
+        found = _select_one(ws, given, base, known)
+        here = [selection for selection in found if selection.path not in absent]
+        if found and not here:
+            raise left_out_error(found[0].path)
+        for selection in here:
             _merge(chosen, selection)
     return [Selection(path, parts) for path, parts in chosen.items()]
+
+
+def left_out_error(path: str) -> NotFoundError:
+    """The error for a tracked path that a sparse checkout leaves out."""
+    folder = path.rpartition("/")[0]
+    hint = f"git sparse-checkout add {display(folder or '/' + metafile_of(path))}, then gitmlog pull {display(path)}"
+    return NotFoundError(f"{display(path)} is not in this sparse checkout", kind="left-out", hint=hint)
 
 
 def _merge(chosen: dict[str, tuple[str, ...]], selection: Selection) -> None:

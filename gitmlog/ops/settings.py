@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from gitmlog.core.locks import locked
 from gitmlog.git.porcelain import commit_paths
 from gitmlog.git.staging import stage
 from gitmlog.remote.urls import check_endpoint, parse_url
-from gitmlog.repo.config import SHARED_PATH, Config, load_config, parse_value, read_layer, write_setting
+from gitmlog.repo.config import SHARED_PATH, Config, Source, load_config, parse_value, read_layer, write_setting
 from gitmlog.repo.remotes import check_trust, trust_remote
 from gitmlog.repo.schema import KEYS, LAYERS, Layer, Value, is_secret
 from gitmlog.repo.workspace import Workspace
@@ -42,14 +42,14 @@ class Setting:
     layer: Layer | None
 
 
-def settings(files: dict[Layer, Path]) -> list[Setting]:
+def settings(files: Mapping[Layer, Source]) -> list[Setting]:
     """All keys that are set or have a default, sorted by name; not the files' own version. Raises ConfigError."""
     config = load_config(files)
     names = ({name for layer in config.layers.values() for name in layer} | set(KEYS)) - {"version"}
     return [found for name in sorted(names) if (found := _setting(config, name)) is not None]
 
 
-def setting(files: dict[Layer, Path], name: str) -> Setting:
+def setting(files: Mapping[Layer, Source], name: str) -> Setting:
     """One key.
 
     Raises:
@@ -172,6 +172,8 @@ def change_shared(ws: Workspace, edit: Callable[[Path], object], message: str, *
         hint = "remove that link, or take the folder back from git"
         raise RefusedError(f"{SHARED_PATH} leads through a symbolic link", kind="link-in-path", hint=hint)
     with storage_errors("writing settings"), ws.changing():
+        if ws.git.is_left_out(SHARED_PATH):  # by a sparse checkout: what is there is edited, and not begun anew
+            ws.write(SHARED_PATH, ws.git.index_blob(SHARED_PATH) or b"")
         before = path.read_bytes() if path.exists() else None
         alone = commit and not ws.git.is_unborn and not ws.git.is_busy and _committed(ws) == before == _staged(ws)
         edit(path)
@@ -193,11 +195,11 @@ def _staged(ws: Workspace) -> bytes | None:
 
 def layers_with(ws: Workspace, prefix: str) -> list[Layer]:
     """The layers that set a key which begins with `prefix`."""
-    files = ws.config_files
+    files = ws.config_sources
     return [layer for layer in LAYERS if layer in files and _has(files[layer], layer, prefix)]
 
 
-def _has(path: Path, layer: Layer, prefix: str) -> bool:
+def _has(path: Source, layer: Layer, prefix: str) -> bool:
     return any(key.startswith(prefix) for key in read_layer(path, layer))
 
 

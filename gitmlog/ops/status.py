@@ -23,7 +23,11 @@ from gitmlog.repo.workspace import Workspace
 from gitmlog.store.ingest import YOUNG
 from gitmlog.store.walk import Listing
 
-Condition = Literal["modified", "behind", "partial", "missing", "not-cached", "not-pushed", "stale", "unstaged", "bad"]
+Condition = Literal[
+    "modified", "behind", "partial", "missing", "not-cached", "not-pushed", "stale", "unstaged", "bad", "left-out"
+]
+
+_FINE = {"not-pushed", "partial", "left-out"}
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ class Status:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing to say but, perhaps, that something is not pushed, or that only a part is here."""
-        return not self.large and all(set(item.conditions) <= {"not-pushed", "partial"} for item in self.paths)
+        """Whether there is nothing to say but, perhaps, that something is not pushed, or that only a part is wanted here."""
+        return not self.large and all(set(item.conditions) <= _FINE for item in self.paths)
 
 
 def status(ws: Workspace, paths: Sequence[str], base: Path, *, rehash: bool = False, progress: Progress = SILENT) -> Status:
@@ -72,7 +76,7 @@ def status(ws: Workspace, paths: Sequence[str], base: Path, *, rehash: bool = Fa
         NotFoundError: kind `not-tracked`.
     """
     remote, pushed = _pushed(ws)
-    selections = select(ws, paths, base)
+    selections = select(ws, paths, base, left_out=True)
     found = tuple(_one(ws, selection, pushed, rehash, progress) for selection in selections)
     return Status(found, {} if paths else _large(ws), remote)
 
@@ -88,6 +92,8 @@ def _pushed(ws: Workspace) -> tuple[str | None, set[ObjectId] | None]:
 def _one(ws: Workspace, selection: Selection, pushed: set[ObjectId] | None, rehash: bool, progress: Progress) -> PathStatus:
     path = selection.path
     text = ws.metafile_text(path)
+    if text is None and ws.is_left_out(path):
+        return PathStatus(path, ("left-out",))
     if text is None:
         return PathStatus(path, ("bad",), f"its metafile {metafile_of(path)} is gone: git checkout -- {metafile_of(path)}")
     try:

@@ -15,6 +15,7 @@ from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of, tracked_pr
 from gitmlog.ops.content import Content, nested_metafile
 from gitmlog.ops.ignore import check_metafile_visible
 from gitmlog.ops.place import check_own
+from gitmlog.ops.select import left_out_error
 from gitmlog.repo.workspace import Workspace
 
 
@@ -64,6 +65,7 @@ def _target(ws: Workspace, given: str, base: Path) -> Target:
     if problem := tracked_problem(name):
         raise RefusedError(f"{display(given)} cannot be tracked: {problem}", kind="bad-name", hint="rename it, then add again")
     check_own(ws, name)
+    _check_here(ws, name)
     owner = ws.owner(name)
     if owner is not None and owner != name:
         return Target(owner, name.removeprefix(f"{owner}/"))
@@ -71,6 +73,14 @@ def _target(ws: Workspace, given: str, base: Path) -> Target:
     _check_git(ws, name)
     check_metafile_visible(ws, name)
     return Target(name)
+
+
+def _check_here(ws: Workspace, path: str) -> None:
+    """As `git add` does: what a sparse checkout leaves out is not changed behind the user's back."""
+    parts = path.split("/")
+    for owner in ("/".join(parts[:count]) for count in range(1, len(parts) + 1)):
+        if ws.is_left_out(owner):
+            raise left_out_error(owner)
 
 
 def _check_kind(ws: Workspace, path: str) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gitmlog.core.atomic import write_atomic
 from gitmlog.core.errors import ConfigError, NotFoundError, UsageError
@@ -15,6 +15,28 @@ from gitmlog.repo.schema import KEYS, LAYERS, VERSION, Layer, Value, find_key, v
 
 SHARED_PATH = ".gitmlog/config.toml"
 _MAX_BYTES = 1 << 20
+
+
+class Source(Protocol):
+    """A file of settings, or what stands for it. As text it is its place."""
+
+    def read_bytes(self) -> bytes:
+        """All of it. Raises FileNotFoundError."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What git's index has at a place, when the file itself is not in the working tree."""
+
+    place: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.place
+
+    def read_bytes(self) -> bytes:
+        """All of it."""
+        return self.data
 
 
 @dataclass(frozen=True)
@@ -60,12 +82,12 @@ class Config:
         return {key.removeprefix(prefix): found for key in keys if (found := self.find(key))}
 
 
-def load_config(files: Mapping[Layer, Path]) -> Config:
+def load_config(files: Mapping[Layer, Source]) -> Config:
     """Read the files that exist. Raises ConfigError, kinds `bad-config` and `newer-version`."""
     return Config({layer: read_layer(path, layer) for layer, path in files.items()})
 
 
-def read_layer(path: Path, layer: Layer) -> dict[str, Value]:
+def read_layer(path: Source, layer: Layer) -> dict[str, Value]:
     """One file, checked. A file that is not there is empty."""
     try:
         data = path.read_bytes()

@@ -18,7 +18,7 @@ from gitmlog.git.repository import GitRepo
 from gitmlog.git.staging import remove_dead_lock
 from gitmlog.metafile.schema import MAX_BYTES, Metafile
 from gitmlog.metafile.text import parse_metafile
-from gitmlog.repo.config import SHARED_PATH, Config, load_config
+from gitmlog.repo.config import SHARED_PATH, Config, Source, Text, load_config
 from gitmlog.repo.pushed import Pushed
 from gitmlog.repo.schema import Layer
 from gitmlog.store.cache import Cache
@@ -71,11 +71,19 @@ class Workspace:
             files["user"] = self.user_config
         return files
 
+    @property
+    def config_sources(self) -> dict[Layer, Source]:
+        """Where each layer is read: the committed file that a sparse checkout leaves out, in the index."""
+        found: dict[Layer, Source] = {**self.config_files}
+        if self.git.is_sparse and self.git.is_left_out(SHARED_PATH):
+            found["shared"] = Text(SHARED_PATH, self.git.index_blob(SHARED_PATH) or b"")
+        return found
+
     @cached_property
     def config(self) -> Config:
         """The settings, as they were when first asked for. Raises ConfigError."""
         self._refuse_link(SHARED_PATH)
-        return load_config(self.config_files)
+        return load_config(self.config_sources)
 
     @cached_property
     def cache(self) -> Cache:
@@ -203,6 +211,10 @@ class Workspace:
         fresh = (path for path in self.git.untracked() if path.endswith(METAFILE_SUFFIX))
         paths = {name.removesuffix(METAFILE_SUFFIX) for name in (*staged, *fresh)}
         return sorted(path for path in paths if path and not path.endswith("/"))
+
+    def is_left_out(self, path: str) -> bool:
+        """Whether a sparse checkout leaves the metafile of `path` out of this working tree."""
+        return self.git.is_left_out(metafile_of(path))
 
     def owner(self, path: str, tracked: list[str] | None = None) -> str | None:
         """The tracked path that `path` is or lies in, or None."""

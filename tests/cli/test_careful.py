@@ -135,29 +135,6 @@ def test_a_cache_of_ones_own_is_not_shared(box: Sandbox, tmp_path: Path) -> None
     assert not (box.root / ".git/gitmlog/cache/shared").exists()
 
 
-@pytest.mark.parametrize(
-    ("form", "remedy"),
-    [
-        (["update-index", "--split-index"], ["update-index", "--no-split-index"]),
-        (["sparse-checkout", "init", "--cone", "--sparse-index"], ["sparse-checkout", "init", "--no-sparse-index"]),
-    ],
-)
-def test_forms_of_the_index_that_libgit2_does_not_read(box: Sandbox, tmp_path: Path, form: list[str], remedy: list[str]) -> None:
-    box.write("sub/README", "x")
-    box.git("add", "sub/README")
-    box.commit()
-    box.git("worktree", "add", "-q", str(tmp_path / "tree"))
-    box.git(*form)
-    for command in (["status"], ["checkout"], ["gc", "--prune"]):
-        error = box.fails(*command, code=1, kind="unsupported-index")
-        assert f"git {' '.join(remedy)}" in error["hint"]
-        assert "rm " not in error["hint"]
-    Sandbox(tmp_path / "tree").fails("gc", "--prune", code=1, kind="unsupported-index")
-    box.git(*remedy)
-    assert box.here("status").code == 0
-    assert box.here("gc", "--prune").code == 0
-
-
 def test_git_is_quoted_by_its_last_words() -> None:
     from gitmlog.git.plumbing import last_words
 

@@ -96,6 +96,10 @@ def test_a_pattern_that_matches_nothing_is_an_error(team: Team) -> None:
     bob.fails("pull", "data/zzz*", code=3, kind="no-path")
     bob.ok("pull")
     bob.fails("checkout", "data/zzz*", code=3, kind="no-path")
+    for file in (bob.root / "data").rglob("*"):
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    bob.ok("status")  # old enough to be known as unchanged without a look at them
+    bob.fails("checkout", "data/zzz*", code=3, kind="no-path")
 
 
 @pytest.fixture

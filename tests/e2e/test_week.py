@@ -27,7 +27,7 @@ class Person(Sandbox):
 
     def track(self, path: str, data: str, message: str) -> str:
         self.write(path, data)
-        self.ok("add", path.split("/")[0])
+        self.ok("add", path.split("/", maxsplit=1)[0])
         self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD").strip()
 

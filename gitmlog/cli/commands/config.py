@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,9 @@ from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo, echo_json
 from gitmlog.core.errors import NotFoundError, UsageError
 from gitmlog.repo.schema import Layer, Value
+
+if TYPE_CHECKING:
+    from gitmlog.repo.config import Source
 
 _VERBS = {"get": "KEY", "set": "KEY VALUE", "unset": "--unset KEY", "list": "--list", "edit": "KEY VALUE"}
 
@@ -72,12 +75,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
         _change(app, key, value, layer or "local")
 
 
-def _files(app: App, layer: Layer | None) -> dict[Layer, Path]:
+def _files(app: App, layer: Layer | None) -> dict[Layer, Source]:
     """Of all layers, or of one; outside a repository there is only the user's own."""
-    files: dict[Layer, Path] = {"user": app.user_config}
+    files: dict[Layer, Source] = {"user": app.user_config}
     if layer != "user":
         try:
-            files = app.workspace.config_files
+            files = app.workspace.config_sources
         except NotFoundError:
             if layer is not None:
                 raise

@@ -22,6 +22,7 @@ _WORDS = {
     "not-pushed": "not known to be on the remote: gitmlog push",
     "stale": "metafile out of date: gitmlog add",
     "unstaged": "metafile not staged: gitmlog add",
+    "left-out": "not in this sparse checkout: git sparse-checkout add",
 }
 
 
@@ -43,6 +44,7 @@ def command(app: App, paths: tuple[str, ...], rehash: bool, exit_code: bool, as_
     not-pushed   no push from here, and no fetch, has seen its bytes on the remote
     stale        the metafile's own text is out of date (after git mv, or a merge by hand)
     unstaged     git's index has another metafile, or none
+    left-out     a sparse checkout leaves it out of this working tree: nothing is missing
     bad          the metafile cannot be read
 
     Large files that git neither has nor ignores are named too (config: status.large).
@@ -59,22 +61,25 @@ def command(app: App, paths: tuple[str, ...], rehash: bool, exit_code: bool, as_
     if as_json:
         echo_json({"paths": found.paths, "large": found.large, "remote": found.remote, "clean": found.is_clean})
     else:
-        _show(found)
+        _show(found, asked=bool(paths))
     return 4 if exit_code and not found.is_clean else 0
 
 
-def _show(found: Status) -> None:
-    troubled = [item for item in found.paths if item.conditions]
+def _show(found: Status, *, asked: bool) -> None:
+    left_out = [] if asked else [item for item in found.paths if item.conditions == ("left-out",)]
+    troubled = [item for item in found.paths if item.conditions and (asked or item.conditions != ("left-out",))]
     for item in troubled:
         for line in _lines(item):
             echo(line)
     for path, size in sorted(found.large.items()):
         echo(f"{display(path)}  large ({human_size(size)}), and git does not know it: gitmlog add {display(path)}")
-    fine = len(found.paths) - len(troubled)
+    fine = len(found.paths) - len(troubled) - len(left_out)
     if not found.paths:
         echo("nothing is tracked yet: gitmlog add FILE")
     elif fine:
         echo(f"{plural(fine, 'path')} as tracked" if not troubled else f"{plural(fine, 'other path')} without a difference")
+    if left_out:
+        echo(f"{plural(len(left_out), 'path')} not in this sparse checkout")
 
 
 def _lines(item: PathStatus) -> list[str]:

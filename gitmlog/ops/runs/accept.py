@@ -109,7 +109,7 @@ def refuse_live(found: Found, verb: str) -> None:
 def _accept(ws: Workspace, found: Found, progress: Progress) -> Accepted:
     repo, commit = ws.git, str(found.commit)
     check_idle(repo)
-    repo.__dict__.pop("index", None)
+    repo.refresh_index()
     ref, head = head_ref(repo)
     results = {name for path in found.record.outputs for name in (path, metafile_of(path))}
     merged = merge_in_memory(repo, head, commit, found.ref.removeprefix("refs/tags/"), results)
@@ -168,6 +168,8 @@ def _index_allows(ws: Workspace, change: Change, plan: _Plan) -> bool:
 
 def _plan_file(ws: Workspace, change: Change, plan: _Plan, known: Products) -> None:
     """Where there is no file, though HEAD has one, there is nothing to lose; nor where a run's commit has what lies there."""
+    if ws.git.is_left_out(change.path):  # as git's merge: it stays out, the index alone moves
+        return
     if is_as(ws.git, change.path, change.new):
         plan.gone += [change.path] if change.new is None else []
         return

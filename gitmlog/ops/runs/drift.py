@@ -28,8 +28,7 @@ def drifted(ws: Workspace) -> list[str]:
 
 
 def _tracked(ws: Workspace) -> list[str]:
-    ws.git.__dict__.pop("index", None)
-    ws.git.handle.index.read()
+    ws.git.refresh_index()
     return [entry.path.removesuffix(METAFILE_SUFFIX) for entry in ws.git.index if entry.path.endswith(METAFILE_SUFFIX)]
 
 

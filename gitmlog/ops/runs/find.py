@@ -89,7 +89,7 @@ def search(
         notes = (*_problems(index.problems()), *_unclosed(dead, index))
         if not total or keys:
             notes += (*_some(nameless, "runs"), *_some(list(_unknown([*fields_of(asked), *fields], index, live)), "names"))
-    return FoundRuns(tuple(_found(entry) for entry in entries), total, notes, fields)
+    return FoundRuns(tuple(found_of(entry) for entry in entries), total, notes, fields)
 
 
 def find(ws: Workspace, spec: str, *, unique: bool = False) -> Found:
@@ -153,14 +153,14 @@ class _Finder:
                 kind="no-run",
                 hint=_list_hint(total),
             )
-        return _found(entries[0])
+        return found_of(entries[0])
 
     def identity(self, identity: str, steps: int) -> Found:
         """The run of this id, or one of those before it."""
         entries, _ = self.index.search(("id = ?", (identity,)), live=self._live())
         if not entries:
             return self.missing(identity)
-        return self.nth(("id <= ?", (identity,)), steps, "run") if steps else _found(entries[0])
+        return self.nth(("id <= ?", (identity,)), steps, "run") if steps else found_of(entries[0])
 
     def named(self, name: str, steps: int, unique: bool) -> Found | None:
         """The newest run of this name, but `steps`."""
@@ -176,13 +176,13 @@ class _Finder:
         entries, total = self.index.search(where, limit=1, offset=steps)
         if not total:
             going = [] if steps else [entry for entry in self._live() if fits(entry)]
-            return _found(going[0]) if going else None
+            return found_of(going[0]) if going else None
         if not entries:
             raise NotFoundError(f"there are only {total} runs named {shorten(name)}", kind="no-run", hint="gitmlog runs list")
         if unique and total > 1 and not steps:
             several, _ = self.index.search(where, limit=10)
             raise _ambiguous(name, [entry.record.id for entry in several], total)
-        return _found(entries[0])
+        return found_of(entries[0])
 
     def prefixed(self, prefix: str, steps: int) -> Found | None:
         """The one run whose id begins so."""
@@ -208,7 +208,7 @@ class _Finder:
             if ":" in field.key and field.key not in self.index.keys("metrics"):
                 hint = "after the last colon stands `min` or `max`, as in best:metrics.acc:max"
             raise NotFoundError(f"no finished run has a number as {shorten(str(field))}", kind="no-run", hint=hint)
-        return _found(entries[0])
+        return found_of(entries[0])
 
     def _measure(self, text: str) -> Field:
         known = text.partition(".")[0] in ("metrics", "min", "max") and "." in text
@@ -248,7 +248,8 @@ def _list_hint(total: int) -> str:
     return "`gitmlog runs list` shows them all" if total else "make one: `gitmlog run -- python train.py`"
 
 
-def _found(entry: Entry) -> Found:
+def found_of(entry: Entry) -> Found:
+    """The run that an entry of the index is."""
     live = entry.record.status == "RUNNING"
     return Found(entry.record, entry.commit or "", entry.tag_object or "", entry.ref or "", entry.archived, live)
 
