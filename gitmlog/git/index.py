@@ -50,7 +50,7 @@ class OwnIndex:
             try:
                 self._handle.index.read(force)
             except pygit2.GitError as error:
-                _check_form(self._gitdir / "index", str(error), foreign=self._foreign)
+                check_form(self._gitdir / "index", str(error), foreign=self._foreign)
             else:
                 return self._handle.index  # type: ignore[no-any-return]
         state = _state(self._gitdir / "index")
@@ -67,7 +67,7 @@ def read_index(gitdir: Path, *, foreign: bool = False) -> pygit2.Index:
     try:
         return _open(gitdir / "index")
     except pygit2.GitError as error:
-        _check_form(gitdir / "index", str(error), foreign=foreign)
+        check_form(gitdir / "index", str(error), foreign=foreign)
     return _in_full(gitdir)
 
 
@@ -79,7 +79,7 @@ def is_skipped(index: pygit2.Index, path: str) -> bool:
     return entry != ffi.NULL and bool(entry.flags_extended & _SKIP_WORKTREE)
 
 
-def _check_form(path: Path, said: str, *, foreign: bool) -> None:
+def check_form(path: Path, said: str, *, foreign: bool = False) -> None:
     """Raise for an index that git would not help with: it is damaged, or git may not be run there, or does not know it either."""
     if "mandatory extension" not in said:
         hint = f"make it anew from the last commit: rm {display(path)} && git reset; no file is touched"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmlog.core.errors import GitError, NotFoundError
+from gitmlog.git.index import check_form
 from gitmlog.git.plumbing import run_git
-from gitmlog.git.repository import GitRepo, index_error
+from gitmlog.git.repository import GitRepo
 
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _NOTHING = "0" * 40
@@ -58,7 +59,7 @@ def staged_changes(
         said = run_git(repo.gitdir, repo.worktree, [*options, *patterns], extra=extra).decode("utf-8", "surrogateescape")
     except GitError as error:
         if "index" in error.message:
-            raise index_error(index or repo.gitdir / "index", error.message) from error
+            check_form(index or repo.gitdir / "index", error.message)
         raise
     return list(_parse(iter(said.split("\0"))))
 

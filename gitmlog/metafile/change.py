@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +28,25 @@ class MetafileChange:
     old: Metafile | None
     new: Metafile | None
     old_path: str = ""
+
+
+def pair_renames(changes: Iterable[MetafileChange]) -> list[MetafileChange]:
+    """The changes, with those of one object that went and came made one that is renamed; paired in the order given."""
+    changes = list(changes)
+    gone: dict[str, list[MetafileChange]] = {}
+    for each in changes:
+        if each.kind == "removed" and each.old is not None:
+            gone.setdefault(each.old.oid, []).append(each)
+    found, taken = list[MetafileChange](), set[str]()
+    for each in changes:
+        before = gone.get(each.new.oid) if each.kind == "added" and each.new is not None else None
+        if before:
+            old = before.pop(0)
+            taken.add(old.path)
+            found.append(MetafileChange(each.path, "renamed", old.old, each.new, old.path))
+        else:
+            found.append(each)
+    return [each for each in found if each.kind != "removed" or each.path not in taken]
 
 
 def describe(metafile: Metafile) -> str:

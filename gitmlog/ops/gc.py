@@ -183,7 +183,7 @@ def _check_shared(ws: Workspace, options: GcOptions) -> None:
 
 def _plan(ws: Workspace, repos: list[GitRepo], options: GcOptions) -> _Plan:
     for repo in repos:
-        repo.__dict__.pop("index", None)
+        repo.refresh_index()
     days = options.grace if options.grace is not None else ws.config.integer("gc.grace")
     reach = find_reachable(ws.cache, repos)
     sizes = {oid: size for oid in ws.cache if (size := _size(ws.cache.name_of(oid))) is not None}

@@ -59,7 +59,7 @@ class Office:
         return made
 
     def refs(self) -> dict[str, str]:
-        lines = subprocess.run(["git", "-C", str(self.bare), "for-each-ref", "--format=%(refname) %(objectname)"], check=True, capture_output=True, text=True).stdout.splitlines()  # fmt: skip
+        lines = Sandbox(self.bare).git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
         return dict(line.split(" ") for line in lines)  # type: ignore[misc]
 
     def stored(self) -> set[bytes]:

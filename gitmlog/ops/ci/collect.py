@@ -12,7 +12,7 @@ from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.between import blob_at, changes_between, is_regular, merge_base, new_blobs, read_bounded, size_of
 from gitmlog.git.history import is_listing
 from gitmlog.git.merge import Change, Entry
-from gitmlog.metafile.change import Kind, MetafileChange
+from gitmlog.metafile.change import Kind, MetafileChange, pair_renames
 from gitmlog.metafile.schema import MAX_BYTES, DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.ops.ci.facts import FilesChanged, LargeFile, PathChange, RemoteFacts, Report, RunAdded, Unreadable
@@ -196,7 +196,7 @@ class _Gathered:
 
     def paths(self) -> list[PathChange]:
         """The tracked paths; one that went and one that came with the same object are one that was renamed."""
-        return [PathChange(each, self._files(each)) for each in _renamed(self.changes)]
+        return [PathChange(each, self._files(each)) for each in pair_renames(self.changes)]
 
     def _files(self, change: MetafileChange) -> FilesChanged | None:
         old, new = change.old, change.new
@@ -230,25 +230,6 @@ def _is_record(path: str) -> bool:
 def _check_place(path: str, record: RunRecord) -> None:
     if path.split("/")[2] != record.id:
         raise DataError(f"{display(path)} says that it is run {record.id}", kind="bad-run")
-
-
-def _renamed(changes: Iterable[MetafileChange]) -> list[MetafileChange]:
-    """`removed` and `added` of one object, paired in the order of their paths."""
-    changes = list(changes)
-    gone: dict[ObjectId, list[MetafileChange]] = {}
-    for each in changes:
-        if each.kind == "removed" and each.old is not None:
-            gone.setdefault(each.old.oid, []).append(each)
-    found, taken = [], set()
-    for each in changes:
-        before = gone.get(each.new.oid) if each.kind == "added" and each.new is not None else None
-        if before:
-            source = before.pop(0)
-            taken.add(source.path)
-            found.append(MetafileChange(each.path, "renamed", source.old, each.new, source.path))
-        else:
-            found.append(each)
-    return [each for each in found if each.kind != "removed" or each.path not in taken]
 
 
 def _large(ws: Workspace, base: str, head: str, limit: int) -> Iterable[LargeFile]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gitmlog.core.errors import GitmlogError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.git.staged import StagedChange, staged_changes
-from gitmlog.metafile.change import MetafileChange, in_words
+from gitmlog.metafile.change import Kind, MetafileChange, in_words, pair_renames
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.repo.workspace import Workspace
@@ -29,25 +29,13 @@ def summary(ws: Workspace, index: Path | None = None) -> list[str]:
 
 
 def _of_metafiles(ws: Workspace, changes: list[StagedChange]) -> list[str]:
-    return [_cut(f"{display(each.path)}: {in_words(each)}") for each in metafile_changes(ws, changes)]
+    return [_cut(f"{display(each.path)}: {in_words(each)}") for each in pair_renames(_change(ws, change) for change in changes)]
 
 
-def metafile_changes(ws: Workspace, changes: list[StagedChange]) -> list[MetafileChange]:
-    """The changes of metafiles as those of tracked paths; the same object that went and came under another name is renamed."""
-    sides = {each.path.removesuffix(METAFILE_SUFFIX): (_read(ws, each.old, each), _read(ws, each.new, each)) for each in changes}
-    vanished = {each.path for each in changes if each.is_gone}
-    gone = {old.oid: path for path, (old, _) in sides.items() if old is not None and path + METAFILE_SUFFIX in vanished}
-    made, came_from = [], set[str]()
-    for each in changes:
-        path = each.path.removesuffix(METAFILE_SUFFIX)
-        old, new = sides[path]
-        source = gone.get(new.oid) if each.is_new and new is not None else None
-        if source is not None:
-            came_from.add(source)
-            made.append(MetafileChange(path, "renamed", new, new, source))
-        else:
-            made.append(MetafileChange(path, "added" if each.is_new else "removed" if each.is_gone else "changed", old, new))
-    return [each for each in made if each.path not in came_from]
+def _change(ws: Workspace, each: StagedChange) -> MetafileChange:
+    kind: Kind = "added" if each.is_new else "removed" if each.is_gone else "changed"
+    path = each.path.removesuffix(METAFILE_SUFFIX)
+    return MetafileChange(path, kind, _read(ws, each.old, each), _read(ws, each.new, each))
 
 
 def _read(ws: Workspace, blob: str, change: StagedChange) -> Metafile | None:
