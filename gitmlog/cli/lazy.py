@@ -13,7 +13,7 @@ class LazyGroup(click.Group):
     """Lists its commands without importing any.
 
     Attributes:
-        package: where the module of a command is, called as the command is; it has the click command as `command`.
+        package: where the module of a command is, called as the command is, with _ for -; it has the click command as `command`.
         sections: title -> command -> one line of help.
         aliases: words of git's for the same things.
     """
@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
         name = self.aliases.get(cmd_name, cmd_name)
         if name not in self.listed:
             return None
-        command: click.Command = import_module(f"{self.package}.{name}").command
+        command: click.Command = import_module(f"{self.package}.{name.replace('-', '_')}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

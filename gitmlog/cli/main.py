@@ -42,6 +42,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "gc": "Remove objects that nothing needs.",
         "config": "Read and write settings.",
     },
+    "Plumbing": {
+        "hook": "What git's hooks call.",
+    },
 }
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
 

@@ -40,7 +40,7 @@ class GitRepo:
         self.foreign = foreign
         self.worktree = Path(handle.workdir).resolve()
         self.gitdir = Path(handle.path).resolve()
-        self.commondir = _common_dir(self.gitdir)
+        self.commondir = common_dir(self.gitdir)
 
     @classmethod
     def discover(cls, start: Path, *, foreign: bool = False) -> GitRepo:
@@ -269,7 +269,13 @@ def index_error(path: Path, said: str) -> GitError:
     return GitError(f"git's index {display(path)} {form}, which gitmlog cannot read: {said}", kind="unsupported-index", hint=hint)
 
 
-def _open(start: Path) -> pygit2.Repository:
+def open_handle(start: Path) -> pygit2.Repository:
+    """The repository that `start` lies in, which may be bare.
+
+    Raises:
+        NotFoundError: kind `no-repository`.
+        GitError: kinds `unsafe-repository`, `unsupported-repository`.
+    """
     import pygit2
 
     pygit2.settings.set_extensions(_EXTENSIONS)
@@ -282,9 +288,13 @@ def _open(start: Path) -> pygit2.Repository:
                 kind="no-repository",
                 hint="run `git init`, then `gitmlog init`",
             )
-        handle = pygit2.Repository(found)
+        return pygit2.Repository(found)
     except pygit2.GitError as error:
         raise _open_error(start, str(error)) from error
+
+
+def _open(start: Path) -> pygit2.Repository:
+    handle = open_handle(start)
     if handle.is_bare or not handle.workdir:
         hint = "clone it, and run the command in the clone"
         raise GitError(
@@ -301,7 +311,8 @@ def _open_error(start: Path, said: str) -> GitError:
     return GitError(f"the repository at {display(start)} cannot be opened: {said}", kind="unsupported-repository", hint=hint)
 
 
-def _common_dir(gitdir: Path) -> Path:
+def common_dir(gitdir: Path) -> Path:
+    """The git directory that the worktree of `gitdir` shares with all others."""
     try:
         return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
     except (FileNotFoundError, NotADirectoryError):

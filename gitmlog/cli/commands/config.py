@@ -8,7 +8,7 @@ import click
 
 from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo, echo_json
-from gitmlog.core.errors import NotFoundError, UsageError
+from gitmlog.core.errors import GitError, NotFoundError, UsageError
 from gitmlog.repo.schema import Layer, Value
 
 _VERBS = {"get": "KEY", "set": "KEY VALUE", "unset": "--unset KEY", "list": "--list", "edit": "KEY VALUE"}
@@ -40,7 +40,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Read and write settings. `gitmlog help config` lists the keys.
 
     Three files, the first that has a key wins: this clone's, your own, the committed one. Credentials can stand in the first two
-    only, and are shown as ********. Lists are written with commas.
+    only, and are shown as ********. Lists are written with commas. In a bare repository on a server there are the first two.
 
     \b
     Examples:
@@ -50,6 +50,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
       gitmlog config remote.origin.profile work
       gitmlog config --shared remote.origin.region eu-central-1
       gitmlog config --unset cache.link
+      gitmlog -C /srv/demo.git config remote.origin.url s3://models/demo
     """
     if as_global:
         raise UsageError("there is no --global", hint="your own file, for all repositories: `gitmlog config --user`")
@@ -81,6 +82,10 @@ def _files(app: App, layer: Layer | None) -> dict[Layer, Path]:
         except NotFoundError:
             if layer is not None:
                 raise
+        except GitError as error:
+            if error.kind != "bare-repository" or layer == "shared":
+                raise
+            files = app.server.config_files
     return files if layer is None else {layer: files[layer]}
 
 
@@ -112,10 +117,11 @@ def _text(value: Value) -> str:
 
 
 def _change(app: App, key: str, value: str | None, layer: Layer) -> None:
-    from gitmlog.ops.settings import change_setting, change_user
+    from gitmlog.ops.settings import change_private, change_setting, change_user
 
     if layer == "user":
         change_user(app.user_config, key, value, app.base)
-        return
-    if change_setting(app.workspace, layer, key, value, app.base) == "staged":
+    elif layer == "local":
+        change_private(_files(app, layer)[layer], key, value, app.base)
+    elif change_setting(app.workspace, key, value, app.base) == "staged":
         app.say("staged .gitmlog/config.toml: git commit shares it")

@@ -1,0 +1,105 @@
+"""What a push brings: commits and trees that no ref on the server reaches yet, and the entries of a tree as they are stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gitmlog.core.paths import MAX_PATH
+from gitmlog.git.bare import BareRepo
+from gitmlog.git.plumbing import git_lines
+
+MAX_TREE = 64 << 20
+"""Bytes of one tree of git's that is read: over a million entries."""
+
+_TREE, _LINK, _MODULE, _FILE = 0o040000, 0o120000, 0o160000, 0o100000
+_ENTRY = re.compile(rb"[0-7]{5,6} [^\0]+\0.{20}", re.DOTALL)
+_HEAD = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)")
+_ID = 40
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One object.
+
+    Attributes:
+        kind: a new commit; an old commit that a new one has as parent; something else that is new: a tree, a tag, or a blob
+            that a tag names.
+        path: one of the places from the top where it is; "" for a commit, and for the top folder.
+    """
+
+    kind: Literal["commit", "edge", "other"]
+    oid: str
+    path: str = ""
+
+
+def brought(repo: BareRepo, new: Iterable[str]) -> Iterator[Brought]:
+    """What `new` reach and no ref of the repository does, but for blobs; the commits come first.
+
+    Raises:
+        GitError: git failed; kind `too-long`: a path is longer than any file system takes.
+    """
+    arguments = ("rev-list", "--objects", "--boundary", "--filter=blob:none", "--stdin", "--not", "--all")
+    data = "".join(f"{oid}\n" for oid in dict.fromkeys(new)).encode()
+    for line in git_lines(repo.gitdir, arguments, longest=_ID + 2 + MAX_PATH, data=data, extra=repo.variables):
+        oid, separator, path = line.partition(b" ")
+        if line.startswith(b"-"):
+            yield Brought("edge", oid[1:].decode())
+        elif separator:
+            yield Brought("other", oid.decode(), path.decode("utf-8", "surrogateescape"))
+        else:
+            yield Brought("commit", oid.decode())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a tree: the name may hold anything but NUL, also what git itself would never write."""
+
+    mode: int
+    name: str
+    oid: str
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it is a folder."""
+        return self.mode & 0o170000 == _TREE
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file that is not executable."""
+        return self.mode & 0o170000 == _FILE and not self.mode & 0o111
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        if self.mode & 0o170000 == _FILE:
+            return "an executable file" if self.mode & 0o111 else "a file"
+        return {_TREE: "a folder", _LINK: "a symbolic link", _MODULE: "a submodule"}.get(self.mode & 0o170000, "")
+
+
+def split_tree(data: bytes) -> list[bytes] | None:
+    """The entries of a tree, each as its bytes; None when it is not what a tree is."""
+    found = _ENTRY.findall(data)
+    return found if sum(map(len, found)) == len(data) else None
+
+
+def read_entry(raw: bytes) -> Entry:
+    """The entry in bytes of `split_tree`."""
+    mode, _, rest = raw.partition(b" ")
+    return Entry(int(mode, 8), rest[:-21].decode("utf-8", "surrogateescape"), rest[-20:].hex())
+
+
+def read_entries(repo: BareRepo, tree: str) -> Mapping[str, Entry]:
+    """The entries of a tree by name; none of one that is damaged, or too large. Raises GitError, kind `damaged-repository`."""
+    kind, size = repo.look(tree)
+    if kind != "tree" or size > MAX_TREE:
+        return {}
+    return {entry.name: entry for entry in map(read_entry, split_tree(repo.read(tree)) or ())}
+
+
+def read_commit(repo: BareRepo, commit: str) -> tuple[str, list[str]]:
+    """The top tree of a commit, and its parents; ("", []) of one that is damaged. Raises GitError, kind `damaged-repository`."""
+    found = _HEAD.match(repo.read(commit))
+    return (found[1].decode(), found[2].decode().split()[1::2]) if found else ("", [])

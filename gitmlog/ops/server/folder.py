@@ -1,0 +1,108 @@
+"""The folder `.gitmlog` at the top of the new commits: plain files in it, and runs under their ids.
+
+What may stand there depends on the place, so it is found from each commit, and not among the new trees: a folder may have been
+pushed under a harmless name before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from gitmlog.core.paths import MAX_PATH, METAFILE_SUFFIX, display
+from gitmlog.git.bare import BareRepo
+from gitmlog.git.history import is_listing
+from gitmlog.git.incoming import Entry, read_commit, read_entries
+from gitmlog.ops.server.push import Problem, Problems
+from gitmlog.ops.server.trees import HINT
+from gitmlog.runs.record import FOLDER, is_run_id
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A tree to look at, and those that were at its path in the commits before."""
+
+    tree: str
+    path: str
+    before: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Below `.gitmlog/runs/ID` the path decides nothing: what is shared is looked at once, however often it is named."""
+        is_known = self.path in (METAFILE_SUFFIX, FOLDER) or self.path.startswith(f"{FOLDER}/")
+        return self.tree, self.path if is_known and self.path.count("/") <= 2 else ""
+
+
+def check_folders(git: BareRepo, commits: Iterable[str], problems: Problems) -> dict[tuple[str, str], None]:
+    """Path and blob of each new artifacts.toml of a run. Raises GitError, kind `damaged-repository`."""
+    return _Folders(git, problems).check(commits)
+
+
+class _Folders:
+    def __init__(self, git: BareRepo, problems: Problems) -> None:
+        self._git, self._problems = git, problems
+        self._folders: dict[str, str | None] = {}
+        self._tops: dict[str, str] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._listings: dict[tuple[str, str], None] = {}
+
+    def check(self, commits: Iterable[str]) -> dict[tuple[str, str], None]:
+        for commit in commits:
+            tree, parents = read_commit(self._git, commit)
+            self._tops[commit] = tree
+            found = self._folder(tree)
+            if found is not None:
+                before = tuple(each for parent in parents if (each := self._folder(self._top(parent))) is not None)
+                if found not in before:
+                    self._walk(_Place(found, METAFILE_SUFFIX, before))
+        return self._listings
+
+    def _top(self, commit: str) -> str:
+        if commit not in self._tops:
+            self._tops[commit] = read_commit(self._git, commit)[0]
+        return self._tops[commit]
+
+    def _folder(self, top: str) -> str | None:
+        """The tree of `.gitmlog` in a top folder."""
+        if top not in self._folders:
+            entry = read_entries(self._git, top).get(METAFILE_SUFFIX) if top else None
+            self._folders[top] = entry.oid if entry is not None and entry.is_tree else None
+        return self._folders[top]
+
+    def _walk(self, start: _Place) -> None:
+        """Without recursion, and each tree once: neither depth nor sharing costs more than what was sent."""
+        pending = [start]
+        while pending:
+            place = pending.pop()
+            if place.key not in self._seen:
+                self._seen.add(place.key)
+                pending += self._look(place)
+
+    def _look(self, place: _Place) -> Iterator[_Place]:
+        before = [read_entries(self._git, tree) for tree in place.before]
+        for entry in read_entries(self._git, place.tree).values():
+            if any(old.get(entry.name) == entry for old in before):
+                continue
+            path = f"{place.path}/{entry.name}"
+            if problem := _problem(entry, place.path, path):
+                self._problems.add(Problem(f"{display(path[:MAX_PATH])}: {problem}", HINT, kind="hostile-path"))
+            elif entry.is_tree:
+                yield _Place(entry.oid, path, tuple(_trees(before, entry.name)))
+            elif is_listing(path):
+                self._listings[path, entry.oid] = None
+
+
+def _problem(entry: Entry, folder: str, path: str) -> str:
+    if len(path) > MAX_PATH:
+        return f"the path is longer than {MAX_PATH} characters"
+    if not entry.is_tree and entry.mode & 0o170000 != 0o100000:
+        return f"{METAFILE_SUFFIX} holds plain files, and this is {entry.what or 'of an unknown kind'}"
+    if folder == FOLDER and entry.is_tree and not is_run_id(entry.name):
+        return "its name is no id of a run"
+    return ""
+
+
+def _trees(before: Iterable[Mapping[str, Entry]], name: str) -> Iterator[str]:
+    for old in before:
+        if name in old and old[name].is_tree:
+            yield old[name].oid
