@@ -117,7 +117,7 @@ def _mark(each: Wanted) -> ObjectId:
 
 def _no_remote(error: GitmlogError, path: str) -> Problem:
     if isinstance(error, NotFoundError):
-        message = f"the push brings {display(path)}, and this server knows no remote to ask for the object: {error.message}"
+        message = f"the push brings {display(path)}, and this server does not know which remote to ask for its object"
         return Problem(message, _FIRST, kind=error.kind)
     if isinstance(error, RefusedError):
         return Problem(f"on this server: {error.message}", _ADMIN, kind=error.kind)
