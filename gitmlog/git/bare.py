@@ -113,6 +113,15 @@ class BareRepo:
             return None
         return int(found.filemode), str(found.id)
 
+    def tree_of(self, oid: str) -> str | None:
+        """The top folder of the commit that an object is or leads to; None when there is none."""
+        import pygit2
+
+        try:
+            return str(self.handle[oid].peel(pygit2.Tree).id)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
     def file_at(self, commit: str, path: str, most: int) -> bytes | None:
         """The file that a commit has at `path`; None when there is no regular file. Raises RefusedError, kind `too-large`."""
         entry = self.entry_at(commit, path)

@@ -14,6 +14,7 @@ from gitmlog.git.plumbing import git_lines
 MAX_TREE = 64 << 20
 """Bytes of one tree of git's that is read: over a million entries."""
 
+_MOST_KEPT = 500_000
 _TREE, _LINK, _MODULE, _FILE = 0o040000, 0o120000, 0o160000, 0o100000
 _ENTRY = re.compile(rb"[0-7]{5,6} [^\0]+\0.{20}", re.DOTALL)
 _HEAD = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)")
@@ -91,15 +92,59 @@ def read_entry(raw: bytes) -> Entry:
     return Entry(int(mode, 8), rest[:-21].decode("utf-8", "surrogateescape"), rest[-20:].hex())
 
 
+def find_folder(repo: BareRepo, tree: str, name: str) -> str | None:
+    """The folder `name` in a tree, or None. Raises GitError, kind `damaged-repository`."""
+    ending = b" " + name.encode("utf-8", "surrogateescape") + b"\0"
+    data = _read_tree(repo, tree)
+    if ending not in data:
+        return None
+    found = [read_entry(raw) for raw in split_tree(data) or () if raw.endswith(ending, 0, -20)]
+    return next((entry.oid for entry in found if entry.is_tree and entry.name == name), None)
+
+
+def _read_tree(repo: BareRepo, tree: str) -> bytes:
+    kind, size = repo.look(tree)
+    return repo.read(tree) if kind == "tree" and size <= MAX_TREE else b""
+
+
 def read_entries(repo: BareRepo, tree: str) -> Mapping[str, Entry]:
     """The entries of a tree by name; none of one that is damaged, or too large. Raises GitError, kind `damaged-repository`."""
-    kind, size = repo.look(tree)
-    if kind != "tree" or size > MAX_TREE:
-        return {}
-    return {entry.name: entry for entry in map(read_entry, split_tree(repo.read(tree)) or ())}
+    return {entry.name: entry for entry in map(read_entry, split_tree(_read_tree(repo, tree)) or ())}
 
 
 def read_commit(repo: BareRepo, commit: str) -> tuple[str, list[str]]:
     """The top tree of a commit, and its parents; ("", []) of one that is damaged. Raises GitError, kind `damaged-repository`."""
     found = _HEAD.match(repo.read(commit))
     return (found[1].decode(), found[2].decode().split()[1::2]) if found else ("", [])
+
+
+class Before:
+    """What some commits have, at many paths: a folder is read once, and forgotten when there are too many."""
+
+    def __init__(self, repo: BareRepo, commits: Iterable[str]) -> None:
+        self._repo = repo
+        tops = (repo.tree_of(commit) for commit in dict.fromkeys(commits))
+        self._tops = [top for top in dict.fromkeys(tops) if top is not None]
+        self._folders: dict[tuple[str, str], Mapping[str, Entry]] = {}
+        self._entries = 0
+
+    def has(self, path: str, entry: Entry) -> bool:
+        """Whether one of them has this very entry at `path`. Raises GitError, kind `damaged-repository`."""
+        folder, _, name = path.rpartition("/")
+        return any(self._folder(top, folder).get(name) == entry for top in self._tops)
+
+    def _folder(self, top: str, path: str) -> Mapping[str, Entry]:
+        if (top, path) not in self._folders:
+            found = self._read(top, path)
+            self._entries += len(found) + 1
+            if self._entries > _MOST_KEPT:
+                self._folders.clear()
+                self._entries = len(found) + 1
+            self._folders[top, path] = found
+        return self._folders[top, path]
+
+    def _read(self, top: str, path: str) -> Mapping[str, Entry]:
+        tree: str | None = top
+        for name in path.split("/") if path else ():
+            tree = find_folder(self._repo, tree, name) if tree is not None else None
+        return read_entries(self._repo, tree) if tree is not None else {}

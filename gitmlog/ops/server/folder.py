@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gitmlog.core.paths import MAX_PATH, METAFILE_SUFFIX, display
 from gitmlog.git.bare import BareRepo
 from gitmlog.git.history import is_listing
-from gitmlog.git.incoming import Entry, read_commit, read_entries
+from gitmlog.git.incoming import Entry, find_folder, read_commit, read_entries
 from gitmlog.ops.server.push import Problem, Problems
 from gitmlog.ops.server.trees import HINT
 from gitmlog.runs.record import FOLDER, is_run_id
@@ -65,8 +65,7 @@ class _Folders:
     def _folder(self, top: str) -> str | None:
         """The tree of `.gitmlog` in a top folder."""
         if top not in self._folders:
-            entry = read_entries(self._git, top).get(METAFILE_SUFFIX) if top else None
-            self._folders[top] = entry.oid if entry is not None and entry.is_tree else None
+            self._folders[top] = find_folder(self._git, top, METAFILE_SUFFIX) if top else None
         return self._folders[top]
 
     def _walk(self, start: _Place) -> None:

@@ -65,13 +65,12 @@ def _wanted(
     named: dict[tuple[str, bool], list[Wanted] | DataError] = {}
     wanted: dict[Wanted, str] = {}
     for path, blob in files:
+        if is_old(path, blob):
+            continue
         key = (blob, is_listing(path))
         if key not in named:
             named[key] = _named(server, path, blob)
         found = named[key]
-        fresh = [each for each in found if each not in wanted] if isinstance(found, list) else [found]
-        if not fresh or is_old(path, blob):
-            continue
         if isinstance(found, DataError):
             hint = "write it by gitmlog (`gitmlog add`), and change the commit: `git rebase -i`"
             problems.add(Problem(f"{display(path)} cannot be read: {found.message}", hint, kind=found.kind))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gitmlog.core.errors import GitError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, git_name_problem, tracked_problem
-from gitmlog.git.incoming import MAX_TREE, Brought, Entry, brought, read_entry, split_tree
+from gitmlog.git.incoming import MAX_TREE, Before, Brought, Entry, brought, read_entry, split_tree
 from gitmlog.ops.server.push import Problem, Problems, Push
 
 HINT = "take it out of every commit that has it (`git rebase -i`), then push again"
@@ -34,6 +34,7 @@ class NewTrees:
         self._git, self._problems = push.server.git, problems
         self._old: dict[str, None] = {}
         self._others = [update.old for update in push.updates if update.old] + [push.server.git.head_commit or ""]
+        self._before: Before | None = None
         self._seen: set[bytes] = set()
 
     def read(self, new: Iterable[str]) -> None:
@@ -87,14 +88,13 @@ class NewTrees:
 
     def is_old(self, path: str, entry: Entry) -> bool:
         """Whether a commit that the server had has the very same there: what was taken before keeps nobody out."""
-        return any(self._git.entry_at(commit, path) == (entry.mode, entry.oid) for commit in self._commits_before())
+        if self._before is None:
+            self._before = Before(self._git, [commit for commit in (*self._old, *self._others) if commit][:_MOST_OLD])
+        return self._before.has(path, entry)
 
     def is_old_metafile(self, path: str, blob: str) -> bool:
         """As `is_old`."""
         return self.is_old(path, Entry(0o100644, path.rpartition("/")[2], blob))
-
-    def _commits_before(self) -> list[str]:
-        return [commit for commit in (*self._old, *self._others) if commit][:_MOST_OLD]
 
 
 def entry_problem(entry: Entry, path: str) -> str:
