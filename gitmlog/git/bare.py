@@ -82,7 +82,10 @@ class BareRepo:
     def resolve_symbolic(self, ref: str) -> str:
         """The ref that a push to `ref` moves: git follows symbolic ones."""
         for _ in range(5):
-            found = self.handle.references.get(ref)
+            try:
+                found = self.handle.references.get(ref)
+            except ValueError:  # a name that is not UTF-8, or none: not symbolic
+                return ref
             if found is None or not isinstance(found.raw_target, bytes):
                 return ref
             ref = found.raw_target.decode("utf-8", "surrogateescape")

@@ -122,6 +122,16 @@ def test_lines_that_git_never_gives(hub: Hub, data: bytes) -> None:
     assert "error: " in said and "hint: " in said
 
 
+def test_refs_whose_names_are_not_utf8(hub: Hub) -> None:
+    head = hub.refs()["refs/heads/main"]
+    for name in (b"refs/heads/caf\xe9", b"refs/tags/caf\xe9", "refs/heads/日本".encode()):
+        hub.box.run("git", "push", "-q", "origin", os.fsdecode(f"{head}:".encode() + name), check=True)
+        hub.box.run("git", "push", "-q", "origin", os.fsdecode(b":" + name), check=True)
+    done = hub.box.run("git", "push", "-q", "origin", os.fsdecode(f"{head}:".encode() + b"refs/tags/caf\xe9@v1.0.0"))
+    assert done.code == 1
+    assert "Traceback" not in done.err and "NAME is letters" in done.err
+
+
 def test_no_update_at_all(hub: Hub) -> None:
     assert call(hub, "pre-receive") == (0, "")
 

@@ -98,6 +98,14 @@ def test_a_folder_of_gitmlogs_that_is_none(hub: Hub) -> None:
     refuse(hub, *((top, (f"error: sub/.gitmlog: {said} {kinds[mode]}",)) for mode, top in below.items()))
 
 
+def test_other_spellings_of_the_folder(hub: Hub) -> None:
+    inner = tree(hub.box, ("100644", "f", blob(hub.box)))
+    tops = [
+        tree(hub.box, (mode, ".GitMLog", inner if mode == "40000" else blob(hub.box))) for mode in ("40000", "100644", "120000")
+    ]
+    refuse(hub, *((top, (".GitMLog: the name is read as .gitmlog",)) for top in tops))
+
+
 PLACES = ("config.toml", "runs", f"runs/{FIRST}", f"runs/{FIRST}/artifacts.toml", "a/b/c/d/e/f")
 
 
@@ -178,7 +186,9 @@ def test_a_tree_that_is_very_deep(hub: Hub, name: str, depth: int) -> None:
     made, odb = tree(hub.box, ("100644", "file", blob(hub.box))), pygit2.Repository(str(hub.box.root)).odb
     for _ in range(depth):
         made = str(odb.write(pygit2.enums.ObjectType.TREE, f"40000 {name}\0".encode() + bytes.fromhex(made)))
-    refuse(hub, (tree(hub.box, ("40000", ".gitmlog", made)), ("longer than",)))
+    said = refuse(hub, (tree(hub.box, ("40000", ".gitmlog", made)), ("longer than",)))
+    answer = said[said.index("error: ") :]
+    assert len(answer) < 2000
 
 
 def test_protected_branches(hub: Hub) -> None:

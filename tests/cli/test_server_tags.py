@@ -86,6 +86,11 @@ def test_a_tag_that_was_copied_to_another_name(hub: Hub, other: str) -> None:
     hub.refuses(f"refs/tags/m@v1.0.0:refs/tags/{other}", words=(other, "the tag object itself is called m@v1.0.0"))
 
 
+def test_a_tag_object_with_a_name_without_end(hub: Hub) -> None:
+    oid = run_tag(hub, "m" * 100_000, "x\n", hub.refs()["refs/heads/main"])
+    assert len(hub.refuses(f"{oid}:refs/tags/m@v1.0.0", words=("it was copied",))) < 2000
+
+
 @pytest.mark.parametrize("name", ["m@v1.0.0", "m#prod#1"])
 def test_never_moved_never_deleted(hub: Hub, name: str) -> None:
     annotate(hub, name)

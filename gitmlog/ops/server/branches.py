@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gitmlog.core.errors import GitmlogError
-from gitmlog.core.paths import display
-from gitmlog.ops.server.push import HEADS, Problem, Problems, Push, Update
+from gitmlog.ops.server.push import HEADS, Problem, Problems, Push, Update, named
 from gitmlog.registry.policy import MAX_BYTES, POLICY_PATH, SIGNERS_PATH, fits_branch, parse_policy
 from gitmlog.repo.config import SHARED_PATH, parse_config
 
@@ -26,10 +25,10 @@ def _check_protected(push: Push, update: Update, branch: str, problems: Problems
         return
     if update.new is None:
         hint = f"it stays; its administrator can change {POLICY_PATH}, or delete it on the server"
-        problems.add(Problem(f"branch {display(branch)} is protected: it is not deleted", hint, kind="protected-branch"))
+        problems.add(Problem(f"branch {named(branch)} is protected: it is not deleted", hint, kind="protected-branch"))
     elif not push.server.git.is_ancestor(update.old, update.new):
-        hint = f"take in what is there, then push again: git pull --rebase origin {display(branch)}"
-        message = f"branch {display(branch)} is protected: the push would drop commits that are on it (no fast-forward)"
+        hint = f"take in what is there, then push again: git pull --rebase origin {named(branch)}"
+        message = f"branch {named(branch)} is protected: the push would drop commits that are on it (no fast-forward)"
         problems.add(Problem(message, hint, kind="protected-branch"))
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gitmlog.core.paths import MAX_PATH, METAFILE_SUFFIX, display
+from gitmlog.core.paths import MAX_PATH, METAFILE_SUFFIX
 from gitmlog.git.bare import BareRepo
 from gitmlog.git.history import is_listing
 from gitmlog.git.incoming import Entry, find_folder, read_commit, read_entries
-from gitmlog.ops.server.push import Problem, Problems
+from gitmlog.ops.server.push import Problem, Problems, named
 from gitmlog.ops.server.trees import HINT
 from gitmlog.runs.record import FOLDER, is_run_id
 
@@ -84,7 +84,7 @@ class _Folders:
                 continue
             path = f"{place.path}/{entry.name}"
             if problem := _problem(entry, place.path, path):
-                self._problems.add(Problem(f"{display(path[:MAX_PATH])}: {problem}", HINT, kind="hostile-path"))
+                self._problems.add(Problem(f"{named(path)}: {problem}", HINT, kind="hostile-path"))
             elif entry.is_tree:
                 yield _Place(entry.oid, path, tuple(_trees(before, entry.name)))
             elif is_listing(path):

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from gitmlog.core.digest import ObjectId
-from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError, RemoteError
-from gitmlog.core.paths import METAFILE_SUFFIX, display
+from gitmlog.core.errors import DataError, GitmlogError, NotFoundError, RefusedError
+from gitmlog.core.paths import METAFILE_SUFFIX
 from gitmlog.git.history import is_listing
 from gitmlog.metafile.schema import MAX_BYTES, DirectoryFacts
 from gitmlog.ops.listed import listed
-from gitmlog.ops.server.push import Problem, Problems
+from gitmlog.ops.server.push import Problem, Problems, named
 from gitmlog.remote.base import Remote
 from gitmlog.remote.open import open_remote
 from gitmlog.repo.remotes import check_trust, choose_remote, remote_spec
@@ -48,7 +48,7 @@ def check_objects(
     unknown = {each: path for each, path in wanted.items() if _mark(each) not in known}
     try:
         there = _ask(remote, unknown)
-    except RemoteError as error:
+    except GitmlogError as error:
         hint = "nothing was let in, since nobody knows whether the objects are there: push again later, or tell its administrator"
         problems.add_error(error, hint)
         return
@@ -62,24 +62,24 @@ def _wanted(
     server: Server, files: Iterable[tuple[str, str]], is_old: Callable[[str, str], bool], problems: Problems
 ) -> dict[Wanted, str]:
     """Each object with one of the paths that need it."""
-    named: dict[tuple[str, bool], list[Wanted] | DataError] = {}
+    known: dict[tuple[str, bool], list[Wanted] | DataError] = {}
     wanted: dict[Wanted, str] = {}
     for path, blob in files:
         if is_old(path, blob):
             continue
         key = (blob, is_listing(path))
-        if key not in named:
-            named[key] = _named(server, path, blob)
-        found = named[key]
+        if key not in known:
+            known[key] = _read(server, path, blob)
+        found = known[key]
         if isinstance(found, DataError):
             hint = "write it by gitmlog (`gitmlog add`), and change the commit: `git rebase -i`"
-            problems.add(Problem(f"{display(path)} cannot be read: {found.message}", hint, kind=found.kind))
+            problems.add(Problem(f"{named(path)} cannot be read: {found.message}", hint, kind=found.kind))
         else:
             wanted |= dict.fromkeys((each for each in found if each not in wanted), path)
     return wanted
 
 
-def _named(server: Server, path: str, blob: str) -> list[Wanted] | DataError:
+def _read(server: Server, path: str, blob: str) -> list[Wanted] | DataError:
     kind, size = server.git.look(blob)
     most = MAX_LISTING if is_listing(path) else MAX_BYTES
     if kind != "blob" or size > most:
@@ -116,7 +116,7 @@ def _mark(each: Wanted) -> ObjectId:
 
 def _no_remote(error: GitmlogError, path: str) -> Problem:
     if isinstance(error, NotFoundError):
-        message = f"the push brings {display(path)}, and this server does not know which remote to ask for its object"
+        message = f"the push brings {named(path)}, and this server does not know which remote to ask for its object"
         return Problem(message, _FIRST, kind=error.kind)
     if isinstance(error, RefusedError):
         return Problem(f"on this server: {error.message}", _ADMIN, kind=error.kind)
@@ -127,5 +127,5 @@ def _missing(path: str, each: Wanted, remote: str) -> Problem:
     oid, size = each
     bytes_of = "" if size is None else f" of {size:,} bytes"
     push = "`gitmlog push --runs`" if is_listing(path) else "`gitmlog push`"
-    message = f"{display(path.removesuffix(METAFILE_SUFFIX))}: remote {remote!r} does not have its object {oid[:12]}{bytes_of}"
+    message = f"{named(path.removesuffix(METAFILE_SUFFIX))}: remote {remote!r} does not have its object {oid[:12]}{bytes_of}"
     return Problem(message, f"{push} sends the objects; then push again", kind="not-on-remote")

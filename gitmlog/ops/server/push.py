@@ -6,11 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitmlog.core.errors import GitmlogError
+from gitmlog.core.paths import display
 from gitmlog.registry.policy import Policy
 from gitmlog.repo.server import Server
 
 MOST_SHOWN = 20
+_LONGEST = 200
 HEADS, TAGS = "refs/heads/", "refs/tags/"
+
+
+def named(name: str) -> str:
+    """A path or name of anybody's for a message: as `display`, and no longer than a line or two."""
+    return display(name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}…{name[-_LONGEST // 2 :]}")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from gitmlog.core.errors import DataError
-from gitmlog.core.paths import display
 from gitmlog.git.tags import TagText, read_tag
-from gitmlog.ops.server.push import HEADS, TAGS, Problem, Problems, Push, Update
+from gitmlog.ops.server.push import HEADS, TAGS, Problem, Problems, Push, Update, named
 from gitmlog.ops.server.signatures import Signatures
 from gitmlog.registry.grammar import StageTag, VersionTag, is_ours, parse_tag, tag_problem
 from gitmlog.registry.policy import SIGNERS_PATH, StageRule, TagKind, fits_branch
@@ -54,13 +53,13 @@ class _Tags:
 
     def refuse_as_private(self, ref: str, problem: str) -> None:
         hint = "push branches and tags, and runs by `gitmlog push --runs`"
-        self.problems.add(Problem(f"{display(ref)}: {problem}", hint, kind="private-ref"))
+        self.problems.add(Problem(f"{named(ref)}: {problem}", hint, kind="private-ref"))
 
     def run(self, update: Update, run: str) -> None:
         if not is_run_id(run):
             if update.new is not None:
                 hint = "runs are recorded by `gitmlog run`; name the tag otherwise"
-                self.refuse(update.ref, f"{display(run)} is not the id of a run", hint, kind="bad-tag")
+                self.refuse(update.ref, f"{named(run)} is not the id of a run", hint, kind="bad-tag")
         elif update.new is None:
             self.run_gone(update, run)
         elif update.old is not None:
@@ -141,7 +140,7 @@ class _Tags:
         if tag.name == name:
             return tag
         self.refuse(
-            ref, f"the tag object itself is called {display(tag.name)}: it was copied to another name", hint, kind="bad-tag"
+            ref, f"the tag object itself is called {named(tag.name)}: it was copied to another name", hint, kind="bad-tag"
         )
         return None
 
@@ -160,7 +159,7 @@ class _Tags:
     def stage(self, ref: str, oid: str, tag: TagText, parsed: StageTag) -> None:
         rule = self.push.policy.stages.get(parsed.stage, StageRule())
         if rule.branches is not None and not self.is_on(tag.target, rule.branches):
-            names = ", ".join(map(display, rule.branches))
+            names = ", ".join(map(named, rule.branches))
             hint = f"bring the commit into {names} first (a pull request), then tag it"
             self.refuse(ref, f"its commit {tag.target[:10]} is not on {names or 'any branch'}", hint, kind="protected-stage")
         if rule.signers is None:
@@ -213,4 +212,4 @@ class _Tags:
 
 def _words(ref: str) -> str:
     """ "tag run/…", or the whole ref of what is no tag."""
-    return f"tag {display(ref.removeprefix(TAGS))}" if ref.startswith(TAGS) else display(ref)
+    return f"tag {named(ref.removeprefix(TAGS))}" if ref.startswith(TAGS) else named(ref)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 
 from gitmlog.core.errors import GitError
-from gitmlog.core.paths import METAFILE_SUFFIX, display, git_name_problem, tracked_problem
+from gitmlog.core.paths import METAFILE_SUFFIX, git_name_problem, tracked_problem
 from gitmlog.git.incoming import MAX_TREE, Before, Brought, Entry, brought, read_entry, split_tree
-from gitmlog.ops.server.push import Problem, Problems, Push
+from gitmlog.ops.server.push import Problem, Problems, Push, named
 
 HINT = "take it out of every commit that has it (`git rebase -i`), then push again"
 _SUFFIX = METAFILE_SUFFIX.encode()
@@ -60,7 +60,7 @@ class NewTrees:
     def _tree(self, item: Brought, size: int) -> None:
         entries = split_tree(self._git.read(item.oid)) if size <= MAX_TREE else None
         if entries is None:
-            where = display(item.path) if item.path else "the top folder"
+            where = named(item.path) if item.path else "the top folder"
             problem = f"{where}: git's tree {item.oid[:10]} is damaged, or has more than {MAX_TREE:,} bytes"
             self._problems.add(Problem(problem, HINT, kind="hostile-path"))
             return
@@ -80,7 +80,7 @@ class NewTrees:
         path = f"{folder}/{entry.name}" if folder else entry.name
         if problem := entry_problem(entry, path):
             if not self.is_old(path, entry):
-                self._problems.add(Problem(f"{display(path)}: {problem}", HINT, kind="hostile-path"))
+                self._problems.add(Problem(f"{named(path)}: {problem}", HINT, kind="hostile-path"))
         elif is_metafile and not entry.is_tree:
             self.metafiles[path, entry.oid] = None
         else:
@@ -103,6 +103,8 @@ def entry_problem(entry: Entry, path: str) -> str:
         return problem
     if not entry.what:
         return f"git knows no entry of the mode {entry.mode:o}"
+    if entry.name.casefold() == METAFILE_SUFFIX != entry.name:
+        return f"the name is read as {METAFILE_SUFFIX} by some file systems"
     if entry.is_tree or not entry.name.endswith(METAFILE_SUFFIX):
         return ""
     if entry.name == METAFILE_SUFFIX:
