@@ -76,11 +76,11 @@ def make_hub(box: Sandbox, folder: Path, *, remote: bool = True) -> Hub:
     """A hub that `box` has as origin; it knows its remote unless told not to; `main` has one ordinary commit."""
     hub = Hub(folder / "hub.git", box, folder / "store")
     subprocess.run(["git", "init", "-q", "--bare", str(hub.path)], check=True)
-    install(hub.path)
     box.git("remote", "add", "origin", str(hub.path))
     box.write("README", "hello\n")
     box.commit("first")
     hub.takes("main")
+    install(hub.path)
     if remote:
         hub.store.mkdir()
         assert box.here("config", "remote.origin.url", str(hub.store), cwd=hub.path).code == 0

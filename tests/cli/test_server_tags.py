@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitmlog.core.paths import display
 from tests.conftest import Sandbox
 from tests.hub import Hub, make_hub
 from tests.runs import FIRST, git, make_run
@@ -54,24 +55,26 @@ def test_versions_and_stages(hub: Hub) -> None:
     assert sum("#prod#" in ref for ref in hub.refs()) == 4
 
 
-@pytest.mark.parametrize(
-    "name", ["m@created", "m@1.0", "m@v1.0", "m#prod", "m#prod#0", "m#prod#!3", "m.onnx@v1.0.0", "@v1.0.0", "a@b#c", "x#"]
-)
-def test_illegal_names(hub: Hub, name: str) -> None:
-    annotate(hub, name)
-    hub.refuses(f"refs/tags/{name}", words=("tag ", name, "NAME@v1.2.0 is a version"))
+def test_illegal_names(hub: Hub) -> None:
+    names = ["m@created", "m@1.0", "m@v1.0", "m#prod", "m#prod#0", "m#prod#!3", "m.onnx@v1.0.0", "@v1.0.0", "a@b#c", "x#"]
+    annotate(hub, *names)
+    said = hub.refuses(*(f"refs/tags/{name}" for name in names), words=("NAME@v1.2.0 is a version",))
+    for name in names:
+        assert f"error: tag {display(name)}: " in said
 
 
-@pytest.mark.parametrize("name", ["m@v1.0.0", "m#prod#1", f"run/{FIRST}"])
-def test_a_tag_that_is_not_annotated(hub: Hub, name: str) -> None:
-    hub.box.git("tag", name)
-    hub.refuses(f"refs/tags/{name}", words=(name, "no annotated tag", "git tag -a"))
+def test_tags_that_are_not_annotated(hub: Hub) -> None:
+    names = ["m@v1.0.0", "m#prod#1", f"run/{FIRST}"]
+    for name in names:
+        hub.box.git("tag", name)
+    words = tuple(f"tag {display(name)}: it is no annotated tag" for name in names)
+    hub.refuses(*(f"refs/tags/{name}" for name in names), words=(*words, "git tag -a"))
 
 
-@pytest.mark.parametrize("name", ["m@v1.0.0", "m#prod#1"])
-def test_a_tag_of_no_commit(hub: Hub, name: str) -> None:
-    annotate(hub, name, target="HEAD^{tree}")
-    hub.refuses(f"refs/tags/{name}", words=(name, "points to a tree"))
+def test_tags_of_no_commit(hub: Hub) -> None:
+    annotate(hub, "m@v1.0.0", "m#prod#1", target="HEAD^{tree}")
+    words = ("tag m@v1.0.0: it points to a tree", "tag 'm#prod#1': it points to a tree")
+    hub.refuses("refs/tags/m@v1.0.0", "refs/tags/m#prod#1", words=words)
 
 
 def test_a_tag_of_a_tag(hub: Hub) -> None:
@@ -80,10 +83,11 @@ def test_a_tag_of_a_tag(hub: Hub) -> None:
     hub.refuses("m@v1.0.0", words=("points to a tag",))
 
 
-@pytest.mark.parametrize("other", ["m@v2.0.0", "m#prod#7", "n@v1.0.0"])
-def test_a_tag_that_was_copied_to_another_name(hub: Hub, other: str) -> None:
+def test_a_tag_that_was_copied_to_another_name(hub: Hub) -> None:
     annotate(hub, "m@v1.0.0")
-    hub.refuses(f"refs/tags/m@v1.0.0:refs/tags/{other}", words=(other, "the tag object itself is called m@v1.0.0"))
+    names = ("m@v2.0.0", "m#prod#7", "n@v1.0.0")
+    words = tuple(f"tag {display(name)}: the tag object itself is called m@v1.0.0" for name in names)
+    hub.refuses(*(f"refs/tags/m@v1.0.0:refs/tags/{name}" for name in names), words=words)
 
 
 def test_a_tag_object_with_a_name_without_end(hub: Hub) -> None:
@@ -91,13 +95,16 @@ def test_a_tag_object_with_a_name_without_end(hub: Hub) -> None:
     assert len(hub.refuses(f"{oid}:refs/tags/m@v1.0.0", words=("it was copied",))) < 2000
 
 
-@pytest.mark.parametrize("name", ["m@v1.0.0", "m#prod#1"])
-def test_never_moved_never_deleted(hub: Hub, name: str) -> None:
-    annotate(hub, name)
-    hub.takes(f"refs/tags/{name}")
-    hub.box.git("tag", "-f", "-a", "-m", "moved", name)
-    hub.refuses("--force", f"refs/tags/{name}", words=(name, "never moved", "administrator"))
-    hub.refuses("--delete", f"refs/tags/{name}", words=(name, "never deleted", "git update-ref -d REF"))
+def test_never_moved_never_deleted(hub: Hub) -> None:
+    names = ("m@v1.0.0", "m#prod#1")
+    annotate(hub, *names)
+    refs = tuple(f"refs/tags/{name}" for name in names)
+    hub.takes(*refs)
+    for name in names:
+        hub.box.git("tag", "-f", "-a", "-m", "moved", name)
+    shown = tuple(f"tag {display(name)}: it is there, and is never " for name in names)
+    hub.refuses("--force", *refs, words=(*(f"{each}moved" for each in shown), "administrator"))
+    hub.refuses("--delete", *refs, words=(*(f"{each}deleted" for each in shown), "git update-ref -d REF"))
 
 
 def test_a_deletion_that_lies_about_what_is_there(hub: Hub) -> None:
@@ -171,16 +178,18 @@ def test_archiving_in_one_push(hub: Hub) -> None:
     hub.refuses(f":{TAG}", f":{ARCHIVED}", words=(TAG.removeprefix("refs/tags/"), "never deleted"))
 
 
-@pytest.mark.parametrize("ref", [TAG, ARCHIVED])
-def test_a_run_under_another_id(hub: Hub, ref: str) -> None:
+def test_a_run_under_another_id(hub: Hub) -> None:
     made = make_run(hub.box, SECOND)
-    hub.refuses(f"{made.tag_object}:{ref}", words=(FIRST, f"the tag object itself is called run/{SECOND}"))
+    said = f"the tag object itself is called run/{SECOND}"
+    words = (f"tag run/{FIRST}: {said}", f"{ARCHIVED}: {said}")
+    hub.refuses(f"{made.tag_object}:{TAG}", f"{made.tag_object}:{ARCHIVED}", words=words)
 
 
-@pytest.mark.parametrize("name", ["old", "20260101", f"{FIRST}/x", FIRST.upper()])
-def test_a_run_that_is_called_otherwise(hub: Hub, name: str) -> None:
-    annotate(hub, f"run/{name}")
-    hub.refuses(f"run/{name}", words=(f"run/{name}", "is not the id of a run"))
+def test_runs_that_are_called_otherwise(hub: Hub) -> None:
+    names = ("old", "20260101", f"{FIRST}/x", FIRST.upper())
+    annotate(hub, *(f"run/{name}" for name in names))
+    words = tuple(f"tag run/{name}: {name} is not the id of a run" for name in names)
+    hub.refuses(*(f"run/{name}" for name in names), words=words)
 
 
 def test_a_message_that_is_no_record(hub: Hub) -> None:
