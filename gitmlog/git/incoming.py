@@ -17,7 +17,8 @@ MAX_TREE = 64 << 20
 _MOST_KEPT = 500_000
 _TREE, _LINK, _MODULE, _FILE = 0o040000, 0o120000, 0o160000, 0o100000
 _ENTRY = re.compile(rb"[0-7]{5,6} [^\0]+\0.{20}", re.DOTALL)
-_HEAD = re.compile(rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)")
+_NAME = re.compile(rb" ([^\0]+)\0.{20}", re.DOTALL)
+_HEAD = re.compile(rb"tree ([0-9a-fA-F]{40})\n((?:parent [0-9a-fA-F]{40}\n)*)")  # as git reads it: capitals are the same to it
 _ID = 40
 
 
@@ -86,6 +87,12 @@ def split_tree(data: bytes) -> list[bytes] | None:
     return found if sum(map(len, found)) == len(data) else None
 
 
+def has_twins(data: bytes) -> bool:
+    """Whether two entries of a tree have one name: which of them counts, every reader decides for itself."""
+    names = _NAME.findall(data)
+    return len(set(names)) != len(names)
+
+
 def read_entry(raw: bytes) -> Entry:
     """The entry in bytes of `split_tree`."""
     mode, _, rest = raw.partition(b" ")
@@ -95,27 +102,28 @@ def read_entry(raw: bytes) -> Entry:
 def find_folder(repo: BareRepo, tree: str, name: str) -> str | None:
     """The folder `name` in a tree, or None. Raises GitError, kind `damaged-repository`."""
     ending = b" " + name.encode("utf-8", "surrogateescape") + b"\0"
-    data = _read_tree(repo, tree)
+    data = read_tree(repo, tree)
     if ending not in data:
         return None
     found = [read_entry(raw) for raw in split_tree(data) or () if raw.endswith(ending, 0, -20)]
     return next((entry.oid for entry in found if entry.is_tree and entry.name == name), None)
 
 
-def _read_tree(repo: BareRepo, tree: str) -> bytes:
+def read_tree(repo: BareRepo, tree: str) -> bytes:
+    """The bytes of a tree; none of one that is too large, or no tree. Raises GitError, kind `damaged-repository`."""
     kind, size = repo.look(tree)
     return repo.read(tree) if kind == "tree" and size <= MAX_TREE else b""
 
 
 def read_entries(repo: BareRepo, tree: str) -> Mapping[str, Entry]:
     """The entries of a tree by name; none of one that is damaged, or too large. Raises GitError, kind `damaged-repository`."""
-    return {entry.name: entry for entry in map(read_entry, split_tree(_read_tree(repo, tree)) or ())}
+    return {entry.name: entry for entry in map(read_entry, split_tree(read_tree(repo, tree)) or ())}
 
 
-def read_commit(repo: BareRepo, commit: str) -> tuple[str, list[str]]:
-    """The top tree of a commit, and its parents; ("", []) of one that is damaged. Raises GitError, kind `damaged-repository`."""
+def read_commit(repo: BareRepo, commit: str) -> tuple[str, list[str]] | None:
+    """The top tree of a commit, and its parents; None of one that is damaged. Raises GitError, kind `damaged-repository`."""
     found = _HEAD.match(repo.read(commit))
-    return (found[1].decode(), found[2].decode().split()[1::2]) if found else ("", [])
+    return (found[1].decode().lower(), found[2].decode().lower().split()[1::2]) if found else None
 
 
 class Before:

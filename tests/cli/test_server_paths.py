@@ -167,6 +167,28 @@ def test_a_tree_that_is_none(hub: Hub) -> None:
         assert "refs/heads/x" not in hub.refs()
 
 
+def test_two_entries_of_one_name(hub: Hub) -> None:
+    """Which of them counts?"""
+    good, bad = (tree(hub.box, (mode, "config.toml", blob(hub.box))) for mode in ("100644", "120000"))
+    tops = [tree(hub.box, ("40000", ".gitmlog", good), ("40000", ".gitmlog", bad))]
+    twins = tree(hub.box, ("100644", "run.toml", blob(hub.box)), ("40000", "run.toml", good))
+    take(hub, tree(hub.box, ("40000", "harmless", twins)))
+    tops.append(tree(hub.box, ("40000", ".gitmlog", tree(hub.box, ("40000", "runs", tree(hub.box, ("40000", FIRST, twins)))))))
+    places = ("the top folder (git's tree ", f".gitmlog/runs/{FIRST}: ")
+    refuse(hub, *((top, (place, "two entries have one name")) for top, place in zip(tops, places, strict=True)))
+
+
+def test_a_commit_in_capitals(hub: Hub) -> None:
+    """git takes it."""
+    folder = tree(hub.box, ("120000", "config.toml", blob(hub.box)))
+    take(hub, tree(hub.box, ("40000", "harmless", folder)))
+    top = tree(hub.box, ("40000", ".gitmlog", folder))
+    text = git(hub.box, "cat-file", "commit", commit(hub.box, top)).replace(top, top.upper())
+    oid = git(hub.box, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", data=f"{text}\n".encode())
+    assert hub.push(f"{oid}:refs/heads/capitals").code == 1
+    assert "refs/heads/capitals" not in hub.refs()
+
+
 def test_a_tree_that_names_itself_a_billion_times(hub: Hub) -> None:
     """Each tree is looked at once."""
     made = tree(hub.box, ("100644", "file", blob(hub.box)))

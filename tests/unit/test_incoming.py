@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmlog.core.paths import component_problem, git_name_problem
-from gitmlog.git.incoming import Entry, read_entry, split_tree
+from gitmlog.git.incoming import Entry, has_twins, read_entry, split_tree
 from gitmlog.ops.server.trees import _PLAIN, entry_problem
 
 MODES = st.sampled_from([0o100644, 0o100755, 0o40000, 0o120000, 0o160000, 0o100664])
@@ -21,11 +23,17 @@ def raw(entry: Entry) -> bytes:
     return f"{entry.mode:o} ".encode() + entry.name.encode("utf-8", "surrogateescape") + b"\0" + bytes.fromhex(entry.oid)
 
 
-@given(st.lists(ENTRIES, max_size=20))
+@given(st.lists(ENTRIES, max_size=20, unique_by=lambda entry: entry.name))
 def test_a_tree_is_split_into_what_it_was_made_of(entries: list[Entry]) -> None:
     found = split_tree(b"".join(map(raw, entries)))
     assert found == list(map(raw, entries))
     assert list(map(read_entry, found)) == entries
+    assert not has_twins(b"".join(found))
+
+
+@given(ENTRIES, ENTRIES)
+def test_two_of_one_name_are_found(one: Entry, other: Entry) -> None:
+    assert has_twins(raw(one) + raw(replace(other, name=one.name)))
 
 
 @given(st.binary(max_size=200))

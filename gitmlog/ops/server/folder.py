@@ -6,13 +6,13 @@ pushed under a harmless name before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitmlog.core.paths import MAX_PATH, METAFILE_SUFFIX
 from gitmlog.git.bare import BareRepo
 from gitmlog.git.history import is_listing
-from gitmlog.git.incoming import Entry, find_folder, read_commit, read_entries
+from gitmlog.git.incoming import Entry, find_folder, has_twins, read_commit, read_entry, read_tree, split_tree
 from gitmlog.ops.server.push import Problem, Problems, named
 from gitmlog.ops.server.trees import HINT
 from gitmlog.runs.record import FOLDER, is_run_id
@@ -48,18 +48,25 @@ class _Folders:
 
     def check(self, commits: Iterable[str]) -> dict[tuple[str, str], None]:
         for commit in commits:
-            tree, parents = read_commit(self._git, commit)
-            self._tops[commit] = tree
-            found = self._folder(tree)
-            if found is not None:
-                before = tuple(each for parent in parents if (each := self._folder(self._top(parent))) is not None)
-                if found not in before:
-                    self._walk(_Place(found, METAFILE_SUFFIX, before))
+            found = read_commit(self._git, commit)
+            if found is None:
+                self._problems.add(Problem(f"commit {commit[:10]} is damaged", HINT, kind="hostile-path"))
+                continue
+            self._tops[commit] = found[0]
+            self._check(found[0], found[1])
         return self._listings
+
+    def _check(self, top: str, parents: Iterable[str]) -> None:
+        folder = self._folder(top)
+        if folder is not None:
+            before = tuple(each for parent in parents if (each := self._folder(self._top(parent))) is not None)
+            if folder not in before:
+                self._walk(_Place(folder, METAFILE_SUFFIX, before))
 
     def _top(self, commit: str) -> str:
         if commit not in self._tops:
-            self._tops[commit] = read_commit(self._git, commit)[0]
+            found = read_commit(self._git, commit)
+            self._tops[commit] = found[0] if found else ""
         return self._tops[commit]
 
     def _folder(self, top: str) -> str | None:
@@ -78,17 +85,26 @@ class _Folders:
                 pending += self._look(place)
 
     def _look(self, place: _Place) -> Iterator[_Place]:
-        before = [read_entries(self._git, tree) for tree in place.before]
-        for entry in read_entries(self._git, place.tree).values():
-            if any(old.get(entry.name) == entry for old in before):
-                continue
-            path = f"{place.path}/{entry.name}"
-            if problem := _problem(entry, place.path, path):
-                self._problems.add(Problem(f"{named(path)}: {problem}", HINT, kind="hostile-path"))
-            elif entry.is_tree:
-                yield _Place(entry.oid, path, tuple(_trees(before, entry.name)))
-            elif is_listing(path):
-                self._listings[path, entry.oid] = None
+        data = read_tree(self._git, place.tree)
+        if has_twins(data):
+            self._refuse(place.path, "two entries have one name")
+        known = {raw for tree in place.before for raw in split_tree(read_tree(self._git, tree)) or ()}
+        for raw in split_tree(data) or ():
+            if raw not in known:
+                yield from self._entry(read_entry(raw), place)
+
+    def _entry(self, entry: Entry, place: _Place) -> Iterator[_Place]:
+        path = f"{place.path}/{entry.name}"
+        if problem := _problem(entry, place.path, path):
+            self._refuse(path, problem)
+        elif entry.is_tree:
+            before = (find_folder(self._git, tree, entry.name) for tree in place.before)
+            yield _Place(entry.oid, path, tuple(each for each in before if each is not None))
+        elif is_listing(path):
+            self._listings[path, entry.oid] = None
+
+    def _refuse(self, path: str, problem: str) -> None:
+        self._problems.add(Problem(f"{named(path)}: {problem}", HINT, kind="hostile-path"))
 
 
 def _problem(entry: Entry, folder: str, path: str) -> str:
@@ -99,9 +115,3 @@ def _problem(entry: Entry, folder: str, path: str) -> str:
     if folder == FOLDER and entry.is_tree and not is_run_id(entry.name):
         return "its name is no id of a run"
     return ""
-
-
-def _trees(before: Iterable[Mapping[str, Entry]], name: str) -> Iterator[str]:
-    for old in before:
-        if name in old and old[name].is_tree:
-            yield old[name].oid

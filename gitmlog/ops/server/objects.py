@@ -128,4 +128,5 @@ def _missing(path: str, each: Wanted, remote: str) -> Problem:
     bytes_of = "" if size is None else f" of {size:,} bytes"
     push = "`gitmlog push --runs`" if is_listing(path) else "`gitmlog push`"
     message = f"{named(path.removesuffix(METAFILE_SUFFIX))}: remote {remote!r} does not have its object {oid[:12]}{bytes_of}"
-    return Problem(message, f"{push} sends the objects; then push again", kind="not-on-remote")
+    hint = f"{push} sends the objects; then push again. If that was done, this server asks elsewhere: its administrator looks at"
+    return Problem(message, f"{hint} `gitmlog -C REPOSITORY config remote.{remote}.url`", kind="not-on-remote")

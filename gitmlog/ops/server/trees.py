@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gitmlog.core.errors import GitError
 from gitmlog.core.paths import METAFILE_SUFFIX, git_name_problem, tracked_problem
-from gitmlog.git.incoming import MAX_TREE, Before, Brought, Entry, brought, read_entry, split_tree
+from gitmlog.git.incoming import MAX_TREE, Before, Brought, Entry, brought, has_twins, read_entry, split_tree
 from gitmlog.ops.server.push import Problem, Problems, Push, named
 
 HINT = "take it out of every commit that has it (`git rebase -i`), then push again"
@@ -36,6 +36,7 @@ class NewTrees:
         self._others = [update.old for update in push.updates if update.old] + [push.server.git.head_commit or ""]
         self._before: Before | None = None
         self._seen: set[bytes] = set()
+        self._done: dict[str, set[bytes]] = {}
 
     def read(self, new: Iterable[str]) -> None:
         """All that these objects reach and no ref does. Raises GitError."""
@@ -58,20 +59,22 @@ class NewTrees:
                 self._tree(item, size)
 
     def _tree(self, item: Brought, size: int) -> None:
-        entries = split_tree(self._git.read(item.oid)) if size <= MAX_TREE else None
-        if entries is None:
+        data = self._git.read(item.oid) if size <= MAX_TREE else b""
+        entries = split_tree(data) if size <= MAX_TREE else None
+        if entries is None or (_SUFFIX in data and has_twins(data)):
+            problem = "two entries have one name" if entries else f"it is damaged, or has more than {MAX_TREE:,} bytes"
             where = named(item.path) if item.path else "the top folder"
-            problem = f"{where}: git's tree {item.oid[:10]} is damaged, or has more than {MAX_TREE:,} bytes"
-            self._problems.add(Problem(problem, HINT, kind="hostile-path"))
+            self._problems.add(Problem(f"{where} (git's tree {item.oid[:10]}): {problem}", HINT, kind="hostile-path"))
             return
         if len(self._seen) > _MOST_SEEN:
             self._seen.clear()
+        done = self._done.setdefault(item.path, set())
         for raw in entries:
-            if raw not in self._seen:
-                self._look(raw, item.path)
+            if raw not in self._seen and raw not in done:
+                self._look(raw, item.path, done)
 
-    def _look(self, raw: bytes, folder: str) -> None:
-        """A metafile is looked at wherever it is, and so is what is hostile; of all else once is enough."""
+    def _look(self, raw: bytes, folder: str, done: set[bytes]) -> None:
+        """A metafile is looked at in every folder where it is, and what is hostile always; of all else once is enough."""
         is_metafile = raw.endswith(_SUFFIX, 0, -21)
         if not is_metafile and _PLAIN.fullmatch(raw):
             self._seen.add(raw)
@@ -83,6 +86,7 @@ class NewTrees:
                 self._problems.add(Problem(f"{named(path)}: {problem}", HINT, kind="hostile-path"))
         elif is_metafile and not entry.is_tree:
             self.metafiles[path, entry.oid] = None
+            done.add(raw)
         else:
             self._seen.add(raw)
 
