@@ -23,6 +23,7 @@ from gitmlog.core.sizes import human_size as human_size  # noqa: PLC0414 - hande
 from gitmlog.core.sizes import plural as plural  # noqa: PLC0414 - handed on
 
 if TYPE_CHECKING:
+    from gitmlog.repo.server import Server
     from gitmlog.repo.workspace import Workspace
 
 _PATIENCE = 0.5
@@ -53,6 +54,13 @@ class App:
         from gitmlog.repo.workspace import Workspace
 
         return Workspace.open(self.base, self.user_config)
+
+    @cached_property
+    def server(self) -> Server:
+        """The repository of `base`, which may be bare."""
+        from gitmlog.repo.server import Server
+
+        return Server.open(self.base, self.user_config)
 
     @cached_property
     def progress(self) -> Progress:

@@ -35,6 +35,18 @@ def component_problem(name: str) -> str:
     return "the name is read as .git by some file systems" if _looks_like_dot_git(name) else ""
 
 
+def git_name_problem(name: str) -> str:
+    """Why no tree of git's may hold the entry `name`, or "": much less than what a tracked path may not."""
+    if name in ("", ".", ".."):
+        return f"{name!r} is no name"
+    if "/" in name:
+        return "a name holds no '/'"
+    if name.isascii() and name[0] not in ".gG" and "\\" not in name:
+        return ""
+    hostile = any(_looks_like_dot_git(part) for part in name.split("\\"))
+    return "the name is read as .git by some file systems" if hostile else ""
+
+
 def _looks_like_dot_git(name: str) -> bool:
     visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
     folded = visible.split(":")[0].rstrip(". ").casefold()

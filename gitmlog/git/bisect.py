@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from gitmlog.core.errors import GitError
-from gitmlog.git.plumbing import Ended, ask_git, last_words, run_git
+from gitmlog.git.plumbing import Answer, ask_git, last_words, run_git
 from gitmlog.git.repository import GitRepo
 
 Verdict = Literal["good", "bad", "skip"]
@@ -48,10 +48,10 @@ class Bisect:
         """The commit that git wants to know of."""
         return str(self._repo.handle.references["BISECT_HEAD"].target)
 
-    def _ask(self, *words: str) -> Ended:
+    def _ask(self, *words: str) -> Answer:
         return ask_git(self._repo.gitdir, self._repo.worktree, [*_GIT, *words])
 
-    def _read(self, ended: Ended) -> None:
+    def _read(self, ended: Answer) -> None:
         said = ended.out.decode("utf-8", "replace")
         first = _FIRST.search(said)
         if first is not None:
@@ -64,7 +64,7 @@ class Bisect:
             )
 
 
-def _words(ended: Ended) -> str:
+def _words(ended: Answer) -> str:
     said = ended.err.decode("utf-8", "replace") or ended.out.decode("utf-8", "replace")
     return " ".join(said.split()) if len(said) < 1000 else last_words(said)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from gitmlog.core.errors import GitError
 
@@ -62,7 +64,7 @@ def names_config_files() -> bool:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Answer:
     """How a git ended: its exit code, and what it printed."""
 
     code: int
@@ -80,24 +82,20 @@ def run_git(
     """
     done = ask_git(gitdir, worktree, arguments, data=data, extra=extra)
     if done.code != 0:
-        said = last_words(done.err.decode("utf-8", "replace"))
-        raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.code}'}")
+        raise _failed(arguments, done)
     return done.out
 
 
 def ask_git(
     gitdir: Path, worktree: Path | None, arguments: Sequence[str], *, data: bytes = b"", extra: Mapping[str, str] | None = None
-) -> Ended:
-    """As `run_git`, where a failure is an answer. Raises GitError: git is missing."""
-    place = [f"--git-dir={gitdir}", *([f"--work-tree={worktree}"] if worktree else [])]
-    command = ["git", *SAFE, *place, *arguments]
+) -> Answer:
+    """As `run_git`, where a failure is an answer too. Raises GitError, kind `no-git`."""
+    command, cwd = _command(gitdir, worktree, arguments), worktree or gitdir
     try:
-        done = subprocess.run(
-            command, input=data, capture_output=True, cwd=worktree or gitdir, env=environment(extra), check=False
-        )
+        done = subprocess.run(command, input=data, capture_output=True, cwd=cwd, env=environment(extra), check=False)
     except FileNotFoundError as error:
-        raise GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer") from error
-    return Ended(done.returncode, done.stdout, done.stderr)
+        raise _no_git() from error
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def ask_about(folder: Path, arguments: Sequence[str]) -> str:
@@ -106,15 +104,72 @@ def ask_about(folder: Path, arguments: Sequence[str]) -> str:
     Raises:
         GitError: git is missing or failed.
     """
-    command = ["git", *_QUIET, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, cwd=folder, env=environment(), check=False)
+        done = subprocess.run(["git", *_QUIET, *arguments], capture_output=True, cwd=folder, env=environment(), check=False)
     except FileNotFoundError as error:
-        raise GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer") from error
+        raise _no_git() from error
     if done.returncode != 0:
-        said = last_words(done.stderr.decode("utf-8", "replace"))
-        raise GitError(f"git {arguments[0]} failed: {said or f'exit code {done.returncode}'}")
+        raise _failed(arguments, Answer(done.returncode, done.stdout, done.stderr))
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def git_lines(
+    gitdir: Path, arguments: Sequence[str], *, longest: int, data: bytes = b"", extra: Mapping[str, str] | None = None
+) -> Iterator[bytes]:
+    """The lines that git prints, one at a time, so that any number of them needs no memory.
+
+    Git must read all of `data` before it prints.
+
+    Raises:
+        GitError: git is missing or failed; kind `too-long`: a line has more than `longest` bytes.
+    """
+    with TemporaryFile() as said:
+        try:
+            child = subprocess.Popen(
+                _command(gitdir, None, arguments),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                cwd=gitdir,
+                env=environment(extra),
+            )
+        except FileNotFoundError as error:
+            raise _no_git() from error
+        with child:
+            try:
+                yield from _lines(child, data, longest)
+            except BaseException:
+                child.kill()
+                raise
+        if child.returncode != 0:
+            said.seek(0)
+            raise _failed(arguments, Answer(child.returncode, b"", said.read(1 << 16)))
+
+
+def _lines(child: subprocess.Popen[bytes], data: bytes, longest: int) -> Iterator[bytes]:
+    assert child.stdin is not None and child.stdout is not None  # noqa: PT018 - both are pipes
+    with suppress(BrokenPipeError):  # it failed: its exit code says so
+        child.stdin.write(data)
+        child.stdin.close()
+    while line := child.stdout.readline(longest + 1):
+        if len(line) > longest:
+            raise GitError(f"git printed a line of more than {longest:,} bytes", kind="too-long")
+        yield line.removesuffix(b"\n")
+
+
+def _command(gitdir: Path, worktree: Path | None, arguments: Sequence[str]) -> list[str]:
+    place = [f"--git-dir={gitdir}", *([f"--work-tree={worktree}"] if worktree else [])]
+    return ["git", *SAFE, *place, *arguments]
+
+
+def _no_git() -> GitError:
+    return GitError("git is not installed", kind="no-git", hint="install git 2.30 or newer")
+
+
+def _failed(arguments: Sequence[str], done: Answer) -> GitError:
+    said = last_words(done.err.decode("utf-8", "replace"))
+    verb = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
+    return GitError(f"git {verb} failed: {said or f'exit code {done.code}'}")
 
 
 def last_words(said: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from gitmlog.git.merge import head_ref
 from gitmlog.git.plumbing import environment, last_words, run_git
 from gitmlog.git.refs import RefChange, change_refs
 from gitmlog.git.repository import GitRepo
+from gitmlog.git.staging import refresh
 
 if TYPE_CHECKING:
     import git
@@ -104,6 +106,8 @@ def commit_paths(repo: GitRepo, paths: list[str], message: str) -> bool:
         change_refs(repo, [RefChange(ref, commit, head)], f"commit: {message}")
     except GitError:
         return False
+    with suppress(GitError):  # it is committed; git looks at the file again by itself
+        refresh(repo)
     return True
 
 

@@ -39,7 +39,7 @@ class GitRepo:
         self.foreign = foreign
         self.worktree = Path(handle.workdir).resolve()
         self.gitdir = Path(handle.path).resolve()
-        self.commondir = _common_dir(self.gitdir)
+        self.commondir = common_dir(self.gitdir)
         self._own_index = OwnIndex(handle, self.gitdir, foreign=foreign)
 
     @classmethod
@@ -312,7 +312,13 @@ def lacks(repo: GitRepo, oid: pygit2.Oid | str) -> GitError:
     return GitError(f"the repository at {display(repo.worktree)} does not have {oid}", kind="damaged-repository", hint=hint)
 
 
-def _open(start: Path) -> pygit2.Repository:
+def open_handle(start: Path) -> pygit2.Repository:
+    """The repository that `start` lies in, which may be bare.
+
+    Raises:
+        NotFoundError: kind `no-repository`.
+        GitError: kinds `unsafe-repository`, `unsupported-repository`.
+    """
     import pygit2
 
     pygit2.settings.set_extensions(_EXTENSIONS)
@@ -325,9 +331,13 @@ def _open(start: Path) -> pygit2.Repository:
                 kind="no-repository",
                 hint="run `git init`, then `gitmlog init`",
             )
-        handle = pygit2.Repository(found)
+        return pygit2.Repository(found)
     except pygit2.GitError as error:
         raise _open_error(start, str(error)) from error
+
+
+def _open(start: Path) -> pygit2.Repository:
+    handle = open_handle(start)
     if handle.is_bare or not handle.workdir:
         hint = "clone it, and run the command in the clone"
         raise GitError(
@@ -344,7 +354,8 @@ def _open_error(start: Path, said: str) -> GitError:
     return GitError(f"the repository at {display(start)} cannot be opened: {said}", kind="unsupported-repository", hint=hint)
 
 
-def _common_dir(gitdir: Path) -> Path:
+def common_dir(gitdir: Path) -> Path:
+    """The git directory that the worktree of `gitdir` shares with all others."""
     try:
         return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
     except (FileNotFoundError, NotADirectoryError):

@@ -10,14 +10,14 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitmlog.core.atomic import sync_path, write_new
 from gitmlog.core.errors import GitError
 from gitmlog.core.session import Session, session
-from gitmlog.git.plumbing import run_git
+from gitmlog.git.plumbing import ask_git, run_git
 from gitmlog.git.repository import GitRepo
 
 _MARK = b"gitmlog index lock\n"
@@ -37,6 +37,27 @@ def stage(repo: GitRepo, changes: Mapping[str, bytes | None]) -> None:
     _change(repo, entries)
 
 
+def refresh(repo: GitRepo) -> None:
+    """Let git see that files are as the index has them, where their times alone say otherwise. Filters are not run for it.
+
+    Commands of git that do not look themselves (`git subtree`, `git sparse-checkout`) take such files for changed.
+
+    Raises:
+        GitError: kind `index-locked`.
+    """
+    arguments, extra = ["update-index", "-q", "--refresh"], _without_filters(repo)
+    _locked(repo, lambda index: ask_git(repo.gitdir, repo.worktree, arguments, extra={**extra, **index}))
+
+
+def _without_filters(repo: GitRepo) -> dict[str, str]:
+    """Variables that leave git no filter to run. A file that needs one is taken for changed, as it was before."""
+    done = ask_git(repo.gitdir, None, ["config", "--name-only", "-z", "--get-regexp", r"^filter\..*\.(clean|process|required)$"])
+    keys = sorted({key for key in done.out.decode("utf-8", "surrogateescape").split("\0") if key})
+    pairs = {f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(keys)}
+    pairs |= {f"GIT_CONFIG_VALUE_{number}": "false" if key.endswith(".required") else "" for number, key in enumerate(keys)}
+    return {"GIT_CONFIG_COUNT": str(len(keys)), **pairs}
+
+
 def stage_entries(repo: GitRepo, changes: Mapping[str, tuple[int, str] | None]) -> None:
     """Put blobs into the index, each a mode and an id (None takes a path out), in this order. As `stage` otherwise."""
     _change(repo, {path: f"{entry[0]:o} {entry[1]}" if entry else _GONE for path, entry in changes.items()})
@@ -45,8 +66,19 @@ def stage_entries(repo: GitRepo, changes: Mapping[str, tuple[int, str] | None]) 
 def _change(repo: GitRepo, entries: Mapping[str, str]) -> None:
     if not entries:
         return
+    _locked(repo, lambda index: _put(repo, entries, index))
+
+
+def _locked(repo: GitRepo, edit: Callable[[dict[str, str]], object]) -> None:
+    """Change the index; `edit` is given the variable that makes git write a copy. Durable when this returns."""
     with session(repo.gitdir / "gitmlog" / "tmp") as temporary, _index_lock(repo, temporary):
-        _rewrite(repo, temporary, entries)
+        copy = temporary.name()
+        if (repo.gitdir / "index").exists():
+            shutil.copyfile(repo.gitdir / "index", copy)
+        edit({"GIT_INDEX_FILE": os.fspath(copy)})
+        for path in (*repo.gitdir.glob("sharedindex.*"), copy):  # of a split index, the larger part
+            sync_path(path)
+        os.rename(copy, repo.gitdir / "index")
     sync_path(repo.gitdir)  # the new index is there, and the lock is gone
     repo.refresh_index()
 
@@ -58,21 +90,13 @@ def _mode(repo: GitRepo, path: str) -> str:
         return "100644"
 
 
-def _rewrite(repo: GitRepo, temporary: Session, entries: Mapping[str, str]) -> None:
-    index = repo.gitdir / "index"
-    copy = temporary.name()
-    if index.exists():
-        shutil.copyfile(index, copy)
-    extra = {"GIT_INDEX_FILE": os.fspath(copy)}
+def _put(repo: GitRepo, entries: Mapping[str, str], index: dict[str, str]) -> None:
     lines = (f"{entry}\t{path}\0" for path, entry in entries.items())
-    run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--index-info"], data=_raw(lines), extra=extra)
+    run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--index-info"], data=_raw(lines), extra=index)
     left_out = [path for path, entry in entries.items() if entry != _GONE and repo.is_left_out(path)]
     if left_out:  # git forgot that of an entry that it was given anew, and would take the file for deleted
         names = (f"{path}\0" for path in left_out)
-        run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--skip-worktree", "--stdin"], data=_raw(names), extra=extra)
-    for path in (*repo.gitdir.glob("sharedindex.*"), copy):  # of a split index, the larger part
-        sync_path(path)
-    os.rename(copy, index)
+        run_git(repo.gitdir, repo.worktree, ["update-index", "-z", "--skip-worktree", "--stdin"], data=_raw(names), extra=index)
 
 
 def _raw(lines: Iterable[str]) -> bytes:

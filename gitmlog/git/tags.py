@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gitmlog.core.atomic import READ_FLAGS
 from gitmlog.core.errors import DataError, MissingDataError
 from gitmlog.core.paths import display
 
 if TYPE_CHECKING:
-    from gitmlog.git.repository import GitRepo
+    import pygit2
 
 MAX_TAG = (1 << 20) + (1 << 16)
 """Bytes of a tag object that is read: a message, its head, a signature."""
@@ -26,6 +26,14 @@ _HEAD = re.compile(rb"object ([0-9a-f]{40,64})\ntype ([a-z]+)\ntag ([^\n]*)\n(?:
 _LONGEST_REF = 1024
 _TICK = 10_000_000  # nanoseconds: no kernel's clock for files is coarser, but for the file systems below
 _COARSE_TICK = 2_000_000_000
+
+
+class HasObjects(Protocol):
+    """A repository, with a working tree or without."""
+
+    @property
+    def handle(self) -> pygit2.Repository:
+        """The repository as pygit2 has it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,7 @@ def _packed(commondir: Path, prefixes: Sequence[str]) -> Iterator[tuple[str, str
         yield found[2].decode("utf-8", "surrogateescape"), found[1].decode()
 
 
-def read_tag(repo: GitRepo, ref: str, oid: str) -> TagText:
+def read_tag(repo: HasObjects, ref: str, oid: str) -> TagText:
     """The annotated tag `oid` that `ref` names.
 
     Raises:

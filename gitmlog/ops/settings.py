@@ -88,8 +88,16 @@ def change_user(path: Path, name: str, text: str | None, base: Path) -> None:
         write_setting(path, "user", name, value)
 
 
-def change_setting(ws: Workspace, layer: Layer, name: str, text: str | None, base: Path) -> Kept:
-    """Set one key in a layer, or remove it (None); paths in it are relative to `base`. The committed file is staged.
+def change_private(path: Path, name: str, text: str | None, base: Path) -> None:
+    """Set one key of the private file of a repository, bare or not, or remove it (None). Raises as `change_setting`."""
+    value = None if text is None else _value(name, text, base)
+    with storage_errors("writing settings"), locked(path.parent / "config.lock"):
+        _mark_shared(name, value)
+        write_setting(path, "local", name, value)
+
+
+def change_setting(ws: Workspace, name: str, text: str | None, base: Path) -> Kept:
+    """Set one key of the committed file, or remove it (None), and stage it; paths in it are relative to `base`.
 
     Raises:
         UsageError: kinds `unknown-key`, `bad-value`, `not-shared`.
@@ -98,19 +106,13 @@ def change_setting(ws: Workspace, layer: Layer, name: str, text: str | None, bas
         RefusedError: kind `remote-changed`: the address to change is not the one that was trusted here.
     """
     value = None if text is None else _value(name, text, base)
-    if layer == "shared":
-        remote = _remote_of_address(name)
-        if remote is not None:
-            check_trust(ws.config, remote, ws.trust_file)
-        kept = change_shared(ws, lambda path: write_setting(path, "shared", name, value), f"gitmlog: {name}", commit=False)
-        if remote is not None:
-            trust_remote(ws.config, remote, ws.trust_file)
-        return kept
-    with storage_errors("writing settings"), locked(ws.home / "config.lock"):
-        _mark_shared(name, value)
-        write_setting(ws.config_files[layer], layer, name, value)
-    ws.__dict__.pop("config", None)
-    return "private"
+    remote = _remote_of_address(name)
+    if remote is not None:
+        check_trust(ws.config, remote, ws.trust_file)
+    kept = change_shared(ws, lambda path: write_setting(path, "shared", name, value), f"gitmlog: {name}", commit=False)
+    if remote is not None:
+        trust_remote(ws.config, remote, ws.trust_file)
+    return kept
 
 
 def _mark_shared(name: str, value: Value | None) -> None:

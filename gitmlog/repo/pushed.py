@@ -40,6 +40,18 @@ class Pushed:
         except sqlite3.DatabaseError:
             return set()
 
+    def which(self, remote: str, oids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Those of `oids` that the remote was seen to hold; all the others are not read."""
+        if not self._path.exists():
+            return set()
+        query, found = "SELECT 1 FROM pushed WHERE remote = ? AND oid = ?", set[ObjectId]()
+        try:
+            with closing(sqlite3.connect(self._path, timeout=10.0)) as connection:
+                found.update(oid for oid in oids if connection.execute(query, (remote, oid)).fetchone())
+        except sqlite3.DatabaseError:
+            return set()
+        return found
+
     def record_commit(self, remote: str, commit: str) -> None:
         """All that this commit and its ancestors need was seen on the remote, or was never here."""
         self.record(remote, [ObjectId(_COMMIT + commit)])

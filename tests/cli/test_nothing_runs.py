@@ -110,6 +110,8 @@ ROWS = [
     row("hook post-merge 0"),
     row("hook post-rewrite rebase"),
     row("hook pre-push up"),
+    row("hook pre-receive"),
+    row("hook update refs/heads/x HEAD HEAD", lambda _: None, 0, 2, 3, 6),
     row("driver merge m.pt.gitmlog m.pt.gitmlog m.pt.gitmlog 7 m.pt.gitmlog"),
     row("blame m.pt"),
     row("blame data --files"),

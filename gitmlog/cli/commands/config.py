@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gitmlog.cli.options import json_option, pass_app
 from gitmlog.cli.output import App, echo, echo_json
-from gitmlog.core.errors import NotFoundError, UsageError
+from gitmlog.core.errors import GitError, NotFoundError, UsageError
 from gitmlog.repo.schema import Layer, Value
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Read and write settings. `gitmlog help config` lists the keys.
 
     Three files, the first that has a key wins: this clone's, your own, the committed one. Credentials can stand in the first two
-    only, and are shown as ********. Lists are written with commas.
+    only, and are shown as ********. Lists are written with commas. In a bare repository on a server there are the first two.
 
     \b
     Examples:
@@ -53,6 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
       gitmlog config remote.origin.profile work
       gitmlog config --shared remote.origin.region eu-central-1
       gitmlog config --unset cache.link
+      gitmlog -C /srv/demo.git config remote.origin.url s3://models/demo
     """
     if as_global:
         raise UsageError("there is no --global", hint="your own file, for all repositories: `gitmlog config --user`")
@@ -84,6 +86,10 @@ def _files(app: App, layer: Layer | None) -> dict[Layer, Source]:
         except NotFoundError:
             if layer is not None:
                 raise
+        except GitError as error:
+            if error.kind != "bare-repository" or layer == "shared":
+                raise
+            files = {**app.server.config_files}
     return files if layer is None else {layer: files[layer]}
 
 
@@ -115,10 +121,21 @@ def _text(value: Value) -> str:
 
 
 def _change(app: App, key: str, value: str | None, layer: Layer) -> None:
-    from gitmlog.ops.settings import change_setting, change_user
+    from gitmlog.ops.settings import change_private, change_setting, change_user
 
     if layer == "user":
         change_user(app.user_config, key, value, app.base)
-        return
-    if change_setting(app.workspace, layer, key, value, app.base) == "staged":
+    elif layer == "local":
+        change_private(_private_file(app), key, value, app.base)
+    elif change_setting(app.workspace, key, value, app.base) == "staged":
         app.say("staged .gitmlog/config.toml: git commit shares it")
+
+
+def _private_file(app: App) -> Path:
+    """That of the clone, or of a bare repository."""
+    try:
+        return app.workspace.config_files["local"]
+    except GitError as error:
+        if error.kind != "bare-repository":
+            raise
+        return app.server.config_files["local"]

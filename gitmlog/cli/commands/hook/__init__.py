@@ -15,6 +15,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "post-rewrite": "Bring files along after a rebase.",
         "pre-push": "Send objects before git sends what names them.",
     },
+    "On a server": {
+        "pre-receive": "Check a push before it is taken.",
+        "update": "Check one ref of a push.",
+    },
 }
 
 
