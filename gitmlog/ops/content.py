@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitmlog.core.digest import ObjectId, hash_bytes, hash_fd, is_object_id
-from gitmlog.core.errors import NotFoundError, RefusedError
+from gitmlog.core.errors import MissingDataError, NotFoundError, RefusedError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, link_problem, path_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile
@@ -214,4 +214,8 @@ def wanted_entries(cache: Cache, metafile: Metafile) -> Entries:
 def load_tree(cache: Cache, facts: DirectoryFacts) -> tuple[TreeEntry, ...]:
     """The tree of a tracked directory, checked against its id and its metafile."""
     where = f"the tree of {display(facts.path)}"
-    return parse_tree(cache.read(facts.blake3), where)
+    try:
+        text = cache.read(facts.blake3)
+    except MissingDataError as error:
+        raise MissingDataError(f"the listing of {display(facts.path)} is not in the cache", hint=error.hint) from error
+    return parse_tree(text, where)

@@ -82,7 +82,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
 def test_a_week(office: Office) -> None:
     # Monday: Ada begins.
     ada = office.person("ada")
-    ada.git("switch", "-q", "-c", "main") if ada.run("git", "symbolic-ref", "--short", "HEAD").out.strip() != "main" else None
     ada.ok("remote", "add", "--local", "origin", str(office.store))
     ada.write(".gitmlog/policy.toml", POLICY)
     ada.git("add", "-A")
@@ -142,7 +141,7 @@ def test_a_week(office: Office) -> None:
 
     # Thursday: the wide model was a mistake. A revert of the merge's first parent side.
     bob.git("revert", "--no-edit", "-m", "1", "HEAD")
-    bob.ok("checkout")
+    bob.ok("pull")
     bob.holds(model="deeper model of ada")
     assert not (bob.root / "data/bob").exists()
     assert bob.push().code == 0
