@@ -16,16 +16,12 @@ from tests.hosts import TOKEN, HostServer, github, gitlab
 from tests.pipelines import Runner, files_below, run_github, run_gitlab
 from tests.servers import Ssh, sshd
 
-PRE_RECEIVE = ACCEPTS
-"""The hook of the server: another one, as `gitmlog hook pre-receive`, takes this place."""
-
-
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[GitServer]:
     """A server with one repository, team/models."""
     root = tmp_path / "srv"
     (root / "team").mkdir(parents=True)
-    bare_repository(root / "team/models", PRE_RECEIVE)
+    bare_repository(root / "team/models", ACCEPTS)
     (root / "team/models.git").symlink_to("models")
     with git_http(root) as server:
         yield server
@@ -72,6 +68,11 @@ def contribute(http: GitServer, place: Path, way: str, ssh: Ssh | None = None, b
         box.git("config", "core.sshCommand", ssh_command(ssh))
     box.git("switch", "-q", "-c", "better")
     return box
+
+
+def guard(http: GitServer) -> None:
+    """From now on the server judges pushes; the hook that was there writes down what was pushed, as before."""
+    Sandbox(http.root / "team/models").ok("hooks", "install")
 
 
 def propose(http: GitServer, box: Sandbox) -> None:
@@ -134,10 +135,15 @@ def check_report(runner: Runner, *, attention: bool = False) -> dict[str, object
 def test_a_pull_request_gets_one_comment(
     http: GitServer, upstream: Sandbox, ssh: Ssh, tmp_path: Path, way: str, host: str
 ) -> None:
+    guard(http)
     box = contribute(http, tmp_path / "contributor", way, ssh)
     change(box)
+    done = box.run("git", "push", "-q", "origin", "HEAD:better")
+    assert done.code != 0, "without its objects"
+    assert "model.pt" in done.err and "gitmlog push" in done.err
+    assert box.here("push").code == 0
     propose(http, box)
-    assert pushed(http.root / "team/models") == ["refs/heads/main", "refs/heads/better"]
+    assert pushed(http.root / "team/models") == ["refs/heads/main", "refs/heads/better", "refs/heads/better"]
     with github() if host == "github" else gitlab() as api:
         run = on_github if host == "github" else on_gitlab
         runner, code = run(http, api, tmp_path / "first")
@@ -149,6 +155,7 @@ def test_a_pull_request_gets_one_comment(
         box.write("model.pt", "weights three")
         assert box.here("add", "--type", "model", "model.pt").code == 0
         box.commit("again")
+        assert box.here("push").code == 0
         propose(http, box)
         runner, code = run(http, api, tmp_path / "second")
         assert code == 0, runner.log
