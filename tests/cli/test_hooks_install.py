@@ -299,3 +299,52 @@ def test_a_package_of_our_name_in_the_working_tree_is_not_ours(hooked: Sandbox) 
     hooked.git("checkout", "-q", "HEAD~1")
     assert not (hooked.root / "canary").exists()
     assert not (hooked.root / "m.bin").exists()
+
+
+@pytest.fixture
+def server(hooked: Sandbox, tmp_path: Path) -> Sandbox:
+    """A bare repository; `hooked` pushes to it without hooks of its own."""
+    bare = tmp_path / "server.git"
+    hooked.git("init", "-q", "--bare", "-b", "main", str(bare))
+    hooked.git("remote", "add", "origin", str(bare))
+    hooked.git("push", "-q", "origin", "main")
+    hooked.ok("hooks", "uninstall")
+    hooked.write("m.bin", "one")
+    hooked.ok("add", "m.bin")
+    hooked.git("commit", "-q", "-m", "one")
+    return Sandbox(bare)
+
+
+@pytest.mark.parametrize("options", [[], ["--update"]])
+def test_on_a_server(hooked: Sandbox, server: Sandbox, tmp_path: Path, options: list[str]) -> None:
+    put(server.root / "hooks/pre-receive", 'cat > "$GIT_DIR/seen"')
+    server.ok("hooks", "install", *options)
+    name = "update" if options else "pre-receive"
+    assert json.loads(server.here("hooks", "status", "--json").out)["hooks"][0]["name"] == name
+    server.ok("config", "remote.origin.url", str(tmp_path / "store"))
+    done = hooked.run("git", "push", "-q", "origin", "main")
+    assert done.code != 0
+    assert "remote: error: " in done.err and "m.bin" in done.err and "gitmlog push" in done.err
+    assert (server.root / "seen").read_text().endswith(" refs/heads/main\n"), "the hook that was there is called, too"
+    hooked.ok("remote", "add", "--local", "origin", str(tmp_path / "store"))
+    hooked.ok("push")
+    assert hooked.run("git", "push", "-q", "origin", "main").code == 0
+    server.ok("hooks", "uninstall")
+    assert "seen" in (server.root / "hooks/pre-receive").read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--update"]])
+def test_uninstalled_a_server_takes_only_what_is_nobody_s(hooked: Sandbox, server: Sandbox, options: list[str]) -> None:
+    server.ok("hooks", "install", *options)
+    environment = gone(server)
+    done = hooked.run("git", "push", "-q", "origin", "main", env=environment)
+    assert done.code != 0
+    assert "cannot be checked, and is not taken" in done.err
+    hooked.git("tag", "-a", "-m", "x", "m@v1.0.0", "HEAD~1")
+    assert hooked.run("git", "push", "-q", "origin", "m@v1.0.0", env=environment).code != 0
+    hooked.git("checkout", "-q", "-b", "code", "HEAD~1")
+    hooked.write("a.py", "x")
+    hooked.git("add", "a.py")
+    hooked.git("commit", "-q", "-m", "code")
+    done = hooked.run("git", "push", "-q", "origin", "code", env=environment)
+    assert (done.code, "not installed on this server" in done.err) == (0, True)

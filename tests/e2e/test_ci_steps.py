@@ -16,6 +16,7 @@ from tests.hosts import TOKEN, HostServer, github, gitlab
 from tests.pipelines import Runner, files_below, run_github, run_gitlab
 from tests.servers import Ssh, sshd
 
+
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[GitServer]:
     """A server with one repository, team/models."""

@@ -71,7 +71,7 @@ def install(place: HookPlace, python: str, *, update: bool = False) -> Installed
         write_atomic(place.hooks / SHARED, script(SHARED))
         for name in names:
             _put(place.hooks, name, name in foreign)
-    return Installed(place.hooks, status(place, update=update), tuple(foreign))
+    return Installed(place.hooks, status(place), tuple(foreign))
 
 
 def _names(place: HookPlace, update: bool) -> Sequence[str]:
@@ -113,12 +113,11 @@ def uninstall(place: HookPlace) -> list[str]:
     return gone
 
 
-def status(place: HookPlace, *, update: bool = False) -> tuple[HookState, ...]:
-    """How each hook stands."""
-    names = SERVER + OLD_SERVER if place.bare and not update else _names(place, update)
-    found = [_state(place.hooks, name) for name in names]
-    either = any(each.state != "absent" for each in found)
-    return tuple(each for each in found if not (place.bare and either and each.state == "absent"))
+def status(place: HookPlace) -> tuple[HookState, ...]:
+    """How each hook stands; of a server the one that is ours, where there is one: `pre-receive` and `update` do the same."""
+    found = [_state(place.hooks, name) for name in (SERVER + OLD_SERVER if place.bare else CLIENT)]
+    ours = [each for each in found if each.state not in ("absent", "foreign")]
+    return tuple(ours if place.bare and ours else found)
 
 
 def _state(folder: Path, name: str) -> HookState:
