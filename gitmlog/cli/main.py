@@ -79,7 +79,7 @@ def cli(ctx: click.Context, folder: str | None, quiet: bool) -> None:
     git commit -m "first model"
     gitmlog remote add origin s3://models/demo
     gitmlog push && git push
-    gitmlog pull                          a colleague, after git clone
+    gitmlog init && gitmlog pull          a colleague, after git clone
     """
     ctx.obj = App(folder=folder, quiet=quiet)
     ctx.call_on_close(ctx.obj.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from gitmlog.core.errors import GitError, RefusedError
 from gitmlog.core.paths import display
 from gitmlog.git.durable import git_errors, write_commit
 from gitmlog.git.identity import identity
+from gitmlog.git.plumbing import ask_git
 from gitmlog.git.repository import GitRepo
 
 if TYPE_CHECKING:
@@ -229,6 +231,32 @@ def keeps_links(repo: GitRepo) -> bool:
 def _switch(repo: GitRepo, key: str) -> bool:
     config = repo.handle.config
     return config.get_bool(key) if key in config else True
+
+
+_HEX = re.compile(r"[0-9a-f]{7,64}")
+_OTHER = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+
+
+def other_side(repo: GitRepo) -> str:
+    """The commit that git brings in just now: MERGE_HEAD and the like, of a rebase what its list says; "" when it is not known."""
+    found = next((name for name in _OTHER if (repo.gitdir / name).exists()), "")
+    return found or _picked(repo)
+
+
+def _picked(repo: GitRepo) -> str:
+    """A rebase notes what it picks before it begins, and REBASE_HEAD only when it stops."""
+    try:
+        words = (repo.gitdir / "rebase-merge" / "done").read_text("utf-8", "replace").splitlines()[-1].split()
+    except (FileNotFoundError, NotADirectoryError, IndexError):
+        return ""
+    return next((word for word in words[1:] if _HEX.fullmatch(word)), "")
+
+
+def last_change(repo: GitRepo, revision: str, path: str) -> tuple[str, str, str]:
+    """The commit, its day and its subject that last changed `path` as of a revision; empty where there is none."""
+    options = ["log", "-1", "--no-show-signature", "--date=short", "--format=%h%x00%ad%x00%s", revision, "--", path]
+    found = ask_git(repo.gitdir, repo.worktree, options).out.decode("utf-8", "replace").rstrip("\n").split("\0")
+    return (found[0], found[1], found[2]) if len(found) == 3 else ("", "", "")
 
 
 def check_idle(repo: GitRepo) -> None:

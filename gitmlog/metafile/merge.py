@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from gitmlog.core.paths import display
 from gitmlog.metafile.change import describe
 from gitmlog.metafile.schema import DirectoryFacts, FileFacts, Metafile
 from gitmlog.metafile.text import format_metafile
@@ -85,22 +86,30 @@ def with_facts(base: Metafile | None, ours: Metafile, theirs: Metafile, facts: F
     )
 
 
-def conflict_text(ours: Metafile, theirs: Metafile, path: str, conflicts: tuple[str, ...] | None = (), width: int = 7) -> bytes:
+@dataclass(frozen=True)
+class SideText:
+    """One side of a conflict: its metafile, and in words where it comes from ("" when that is not known)."""
+
+    metafile: Metafile
+    origin: str = ""
+
+    def label(self, side: Side) -> str:
+        """What stands beside git's marker."""
+        return ", ".join(part for part in (f"{side}: {describe(self.metafile)}", self.origin) if part)
+
+
+def conflict_text(ours: SideText, theirs: SideText, path: str, conflicts: Sequence[str] | None = (), width: int = 7) -> bytes:
     """Both metafiles between git's markers, each with what it is in words; of a directory also the paths in conflict.
 
-    `conflicts` is None where the listings are not at hand, so that the directory could not be merged path by path.
+    `conflicts` is None where the listings could not be had, so that the directory was not merged path by path.
     """
-    lines = [f"# {path} {_what(ours, theirs)} on both sides; take one: gitmlog checkout --ours PATH, or --theirs PATH"]
+    name = display(path)
+    what = "changed" if ours.metafile.is_directory == theirs.metafile.is_directory else "is a file here and a directory there,"
+    lines = [f"# {name} {what} on both sides; take one: gitmlog checkout --ours {name}, or --theirs {name}"]
     if conflicts is None:
-        lines += ["# to merge it file by file, get the listings, then merge again: gitmlog fetch --rev MERGE_HEAD PATH"]
-    lines += [f"# both sides changed {name}" for name in (conflicts or ())[:_SHOWN]]
+        lines += ["# the listings could not be had, so it was not merged file by file: the same commands try it again"]
+    lines += [f"# both sides changed {display(each)}" for each in (conflicts or ())[:_SHOWN]]
     lines += [f"# and {len(conflicts) - _SHOWN} more"] if conflicts and len(conflicts) > _SHOWN else []
-    left, right = (
-        f"{sign * width} {side}" for sign, side in (("<", f"ours: {describe(ours)}"), (">", f"theirs: {describe(theirs)}"))
-    )
-    texts = [format_metafile(each).decode() for each in (ours, theirs)]
-    return "".join([*(f"{line}\n" for line in lines), f"{left}\n", texts[0], "=" * width, "\n", texts[1], f"{right}\n"]).encode()
-
-
-def _what(ours: Metafile, theirs: Metafile) -> str:
-    return "changed" if ours.is_directory == theirs.is_directory else "is a file here and a directory there,"
+    left, right = f"{'<' * width} {ours.label('ours')}", f"{'>' * width} {theirs.label('theirs')}"
+    texts = [format_metafile(each.metafile).decode() for each in (ours, theirs)]
+    return "".join([*(f"{line}\n" for line in (*lines, left)), texts[0], "=" * width, "\n", texts[1], f"{right}\n"]).encode()

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from gitmlog.core.digest import ObjectId, is_object_id
 from gitmlog.core.errors import DataError
-from gitmlog.core.paths import component_problem
+from gitmlog.core.paths import METAFILE_SUFFIX, component_problem, display
 from gitmlog.core.toml import TomlError, parse_toml, shorten
 from gitmlog.metafile.schema import (
     MAX_BYTES,
@@ -110,12 +110,15 @@ class _Reader:
             raise DataError(
                 f"{self.where} is in a merge conflict",
                 kind="bad-metafile",
-                hint="take a side: gitmlog checkout --ours PATH, or --theirs; or put the merged file there and gitmlog add it",
+                hint=f"take a side: gitmlog checkout --ours {self._tracked()}, or --theirs; or gitmlog add the file that is right",
             )
         try:
             return parse_toml(self.text)
         except TomlError as error:
             self.fail("", str(error), error.line)
+
+    def _tracked(self) -> str:
+        return display(self.where.rpartition(":")[2].removesuffix(METAFILE_SUFFIX))
 
     def _check_version(self, table: dict[str, Any]) -> None:
         version = table.get("version")

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.errors import MissingDataError, NotFoundError, RefusedError, UsageError
-from gitmlog.core.paths import display, metafile_of
+from gitmlog.core.paths import METAFILE_SUFFIX, display, metafile_of
 from gitmlog.core.progress import SILENT, Progress
+from gitmlog.git.merge import other_side
 from gitmlog.git.staging import stage
 from gitmlog.metafile.merge import Side
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
@@ -82,15 +83,24 @@ def _at_revision(ws: Workspace, paths: Sequence[str], base: Path, revision: str)
 def _in_conflict(ws: Workspace, paths: Sequence[str], base: Path, side: Side) -> list[tuple[Selection, Metafile]]:
     texts = ws.git.conflict_metafiles(side)
     if not texts:
-        raise NotFoundError(
-            "no metafile is in conflict", kind="no-conflict", hint="`git status` shows whether a merge is under way"
-        )
+        raise _no_conflict(ws, side)
     chosen = []
     for selection in select(ws, paths, base, [name.removesuffix(".gitmlog") for name in texts]):
         check_tracked_name(selection.path)
         name = metafile_of(selection.path)
         chosen.append((Selection(selection.path), _side_of(ws, name, side)))
     return chosen
+
+
+def _no_conflict(ws: Workspace, side: Side) -> NotFoundError:
+    """Nothing is in conflict, or what is was removed by the side that is asked for."""
+    removed = sorted({name for each in ("ours", "theirs") for name in ws.git.conflict_metafiles(each)})
+    if removed:
+        name = display(removed[0])
+        hint = f"to take that side: git rm {name}; to keep it: --{'theirs' if side == 'ours' else 'ours'}"
+        return NotFoundError(f"{side} has removed {name}", kind="no-conflict", hint=hint)
+    hint = "`git status` shows whether a merge is under way"
+    return NotFoundError("no metafile is in conflict", kind="no-conflict", hint=hint)
 
 
 def _side_of(ws: Workspace, name: str, side: Side) -> Metafile:
@@ -101,7 +111,12 @@ def _side_of(ws: Workspace, name: str, side: Side) -> Metafile:
     if ours is None or theirs is None or not (ours.is_directory and theirs.is_directory):
         return chosen
     tree = merged_tree(ws, found.get("base"), ours, theirs, side)
-    return chosen if tree is None else replace(chosen, facts=keep_tree(ws, chosen.facts.path, tree))
+    if tree is None:
+        path = display(name.removesuffix(METAFILE_SUFFIX))
+        get = f"gitmlog fetch --rev {other_side(ws.git) or 'REV'} {path}"
+        hint = f"{get}; the whole of one side: git checkout --{side} {display(name)} && git add {display(name)}"
+        raise MissingDataError(f"{path} cannot be merged file by file: a listing is not in the cache", hint=hint)
+    return replace(chosen, facts=keep_tree(ws, chosen.facts.path, tree))
 
 
 def _blend(ws: Workspace, selection: Selection, old: Metafile) -> Metafile:

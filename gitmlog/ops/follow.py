@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitmlog.core.atomic import storage_errors, sync_path
-from gitmlog.core.errors import GitmlogError, MissingDataError
+from gitmlog.core.errors import GitmlogError, MissingDataError, RefusedError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.sizes import plural
@@ -21,7 +21,7 @@ from gitmlog.git.staged import StagedChange, indexed_paths, staged_changes
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.ops.carry import CheckedOut, Plan, carry_out
-from gitmlog.ops.checkout import check_place, make_plan, would_overwrite
+from gitmlog.ops.checkout import check_place, make_plan
 from gitmlog.ops.content import is_unchanged, list_path, read_content
 from gitmlog.ops.drift import content_oid
 from gitmlog.ops.select import Selection
@@ -185,11 +185,20 @@ def _arrival(ws: Workspace, path: str, metafile: Metafile, progress: Progress) -
     if plan is None:
         return None, None
     if plan.unsaved:
-        raise would_overwrite([plan.full(name) for name in plan.unsaved])
+        raise _in_the_way(path, [plan.full(name) for name in plan.unsaved])
     absent = {entry.path for entry in plan.write if not ws.cache.has(entry.oid)}
     plan.write = [entry for entry in plan.write if entry.path not in absent]
     check_place(ws, plan)
     return plan, _absent(path, len(absent), metafile) if absent else None
+
+
+def _in_the_way(path: str, unsaved: Sequence[str]) -> RefusedError:
+    name, several = display(path), f" and {len(unsaved) - 1} more" if len(unsaved) > 1 else ""
+    hint = (
+        f"to give them up for this commit's: gitmlog checkout --force {name}; to make them the next version: gitmlog add {name}"
+    )
+    message = f"{name} did not follow: the bytes of {display(unsaved[0])}{several} are kept nowhere else"
+    return RefusedError(message, kind="would-overwrite", hint=hint)
 
 
 def _absent(path: str, count: int, metafile: Metafile) -> MissingDataError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gitmlog.core.atomic import storage_errors
@@ -30,6 +30,8 @@ from gitmlog.remote.base import Remote, SyncResult
 from gitmlog.remote.open import open_remote
 from gitmlog.repo.remotes import check_trust, choose_remote, remote_spec
 from gitmlog.repo.workspace import Workspace
+
+_SOON = 5  # seconds
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,16 @@ def fetch(
     ws.pushed.record(remote.spec.url, got - first.sent | {oid for oid in first.sent if oid not in needed.partial})
     size = sum(ws.cache.size(oid) or 0 for oid in got)
     return SyncReport(remote.spec.name, remote.spec.url, len(got), size, len(first.present | second.present), tuple(notes))
+
+
+def fetch_listings(ws: Workspace, oids: Sequence[ObjectId]) -> None:
+    """Bring trees, not the files that they list. One attempt, and seconds of patience: git waits for it. Raises as `fetch`."""
+    name = choose_remote(ws.config, None)
+    check_trust(ws.config, name, ws.trust_file, explicit=False)
+    spec = remote_spec(ws.config, name)
+    remote = open_remote(replace(spec, options={**spec.options, "retries": 0, "timeout": _SOON}))
+    with storage_errors("fetching"), ws.cache.in_use():
+        _receive(ws, remote, oids, Needed(), SyncOptions(), SILENT)
 
 
 def push_commits(
@@ -355,7 +367,7 @@ def _raise_failed(result: SyncResult, needed: Needed, verb: str) -> None:
 
 
 def _raise_missing(needed: Needed, missing: Iterable[ObjectId], where: str, fix: str = "") -> None:
-    names = sorted(display(needed.names.get(oid, oid[:12])) for oid in missing)
+    names = sorted({display(needed.names.get(oid, oid[:12])) for oid in missing})
     if not names:
         return
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

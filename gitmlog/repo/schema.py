@@ -47,6 +47,7 @@ KEYS: dict[str, Key] = {
     "status.large": Key(int, shared=True, default=10 << 20),
     "gc.grace": Key(int, default=14),
     "hooks.checkout": Key(str, default="cache", choices=("cache", "fetch", "off")),
+    "hooks.merge": Key(str, default="fetch", choices=("fetch", "cache")),
     "hooks.message": Key(str, default="on", choices=("on", "off")),
     "hooks.push": Key(str, default="send", choices=("send", "check", "off")),
     "runs.without": Key(list, choices=RECORDED),

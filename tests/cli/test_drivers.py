@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -172,9 +174,10 @@ def test_a_true_conflict_is_readable(fork: Sandbox) -> None:
     commit(fork)
     assert merge(fork).code != 0
     text = (fork.root / "m.bin.gitmlog").read_text()
-    assert text.startswith("# m.bin changed on both sides; take one: gitmlog checkout --ours PATH, or --theirs PATH\n")
-    assert "<<<<<<< ours: 4 B\nversion = 1\n" in text
-    assert "\n>>>>>>> theirs: 14 B\n" in text
+    assert text.startswith("# m.bin changed on both sides; take one: gitmlog checkout --ours m.bin, or --theirs m.bin\n")
+    day, commits = r"\d{4}-\d\d-\d\d", [fork.git("rev-parse", "--short", name).strip() for name in ("HEAD", "MERGE_HEAD")]
+    assert re.search(rf"^<<<<<<< ours: 4 B, {day} {commits[0]} x\nversion = 1\n", text, re.MULTILINE)
+    assert re.search(rf"^>>>>>>> theirs: 14 B, {day} {commits[1]} theirs\n", text, re.MULTILINE)
     assert "UU m.bin.gitmlog" in fork.git("status", "--porcelain")
     assert "in a merge conflict" in fork.here("status").out
     fork.ok("checkout", "--theirs", "m.bin")
@@ -203,19 +206,77 @@ def test_a_conflict_in_a_directory_is_settled_by_path(fork: Sandbox, side: str) 
     assert fork.here("status", "--exit-code").code == 0
 
 
-def test_a_listing_that_is_not_here(fork: Sandbox) -> None:
+def their_listing_is_lost(fork: Sandbox) -> Path:
+    """Both sides change other files of d; returns where the object of their listing was."""
+
     def theirs() -> None:
         fork.write("d/a", "their a")
         track(fork, "d")
 
     on_theirs(fork, theirs)
     oid = fork.git("show", "theirs:d.gitmlog").split('blake3 = "')[1][:64]
-    (fork.root / ".git/gitmlog/cache/objects" / oid[:2] / oid[2:]).unlink()
     fork.write("d/b", "our b")
     track(fork, "d")
     commit(fork)
+    return fork.root / ".git/gitmlog/cache/objects" / oid[:2] / oid[2:]
+
+
+def test_a_listing_that_nobody_has(fork: Sandbox) -> None:
+    listing = their_listing_is_lost(fork)
+    data = listing.read_bytes()
+    listing.unlink()
     assert merge(fork).code != 0
-    assert "gitmlog fetch --rev MERGE_HEAD PATH" in (fork.root / "d.gitmlog").read_text()
+    assert "# the listings could not be had" in (fork.root / "d.gitmlog").read_text()
+    for side in ("ours", "theirs"):
+        error = fork.fails("checkout", f"--{side}", "d", code=5, kind="missing-data")
+        assert "gitmlog fetch --rev MERGE_HEAD d" in error["hint"]
+    assert "UU d.gitmlog" in fork.git("status", "--porcelain"), "nothing was taken for settled"
+    listing.write_bytes(data)
+    fork.ok("checkout", "--ours", "d")
+    assert state(fork)["a"] == "their a" and state(fork)["b"] == "our b"
+
+
+@pytest.mark.parametrize("how", ["fetch", "cache"])
+def test_a_listing_that_the_remote_has(fork: Sandbox, tmp_path: Path, how: str) -> None:
+    """As after `git pull`: git brings metafiles, and none of us the listings."""
+    fork.ok("remote", "add", "--local", "origin", str(tmp_path / "store"))
+    fork.ok("config", "hooks.merge", how)
+    listing = their_listing_is_lost(fork)
+    fork.ok("push", "--all")
+    listing.unlink()
+    done = merge(fork)
+    assert (done.code == 0) == (how == "fetch"), done
+    if how == "fetch":
+        assert state(fork)["a"] == "their a" and state(fork)["b"] == "our b"
+        assert fork.git("status", "--porcelain") == ""
+
+
+def test_one_side_has_removed_it(fork: Sandbox) -> None:
+    on_theirs(fork, lambda: track(fork, "m.bin", "theirs"))
+    fork.ok("rm", "m.bin")
+    commit(fork)
+    assert merge(fork).code != 0
+    error = fork.fails("checkout", "--ours", "m.bin", code=3, kind="no-conflict")
+    assert "ours has removed m.bin.gitmlog" in error["message"] and "git rm m.bin.gitmlog" in error["hint"]
+    fork.ok("checkout", "--theirs", "m.bin")
+    assert (fork.root / "m.bin").read_text() == "theirs"
+
+
+def test_a_conflict_of_two_runs_says_which(fork: Sandbox) -> None:
+    """Two models of one architecture have one size: runs and metrics tell them apart."""
+
+    def train(score: str) -> None:
+        fork.ok("run", "-o", "m.bin", "--", "sh", "-c", f"printf {score}{score} > m.bin; echo metric acc={score}")
+        fork.ok("runs", "accept", "last")
+
+    fork.git("checkout", "-q", "theirs")
+    train("0.8")
+    fork.git("checkout", "-q", "main")
+    train("0.9")
+    assert merge(fork).code != 0
+    text = (fork.root / "m.bin.gitmlog").read_text()
+    assert re.search(r"^<<<<<<< ours: 6 B, .*, run \d{8}-\d{6}-\S+ acc 0.9$", text, re.MULTILINE), text
+    assert re.search(r"^>>>>>>> theirs: 6 B, .*, run \d{8}-\d{6}-\S+ acc 0.8$", text, re.MULTILINE), text
 
 
 def test_without_gitmlog_it_is_text(fork: Sandbox) -> None:

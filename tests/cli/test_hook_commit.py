@@ -78,6 +78,35 @@ class TestRaw:
         assert "m.bin: 11.0 MB" in commit(hooked).err
 
 
+class TestTwice:
+    def test_a_tracked_file(self, hooked: Sandbox) -> None:
+        track(hooked, "m.bin", "one")
+        commit(hooked)
+        hooked.git("add", "-f", "m.bin")
+        stopped(hooked, "m.bin: gitmlog tracks m.bin, and git would keep these bytes, too", "git rm --cached --quiet -- m.bin")
+
+    def test_in_a_tracked_directory(self, hooked: Sandbox) -> None:
+        hooked.write("sub dir/ü/a", "1")
+        hooked.ok("add", "sub dir")
+        commit(hooked)
+        hooked.git("add", "-f", "sub dir/ü/a")
+        stopped(hooked, "gitmlog tracks 'sub dir', and git would keep")
+
+    def test_renamed_by_hand_with_all_added(self, hooked: Sandbox) -> None:
+        track(hooked, "m.bin", "one")
+        commit(hooked)
+        (hooked.root / "m.bin").rename(hooked.root / "b.bin")
+        (hooked.root / "m.bin.gitmlog").rename(hooked.root / "b.bin.gitmlog")
+        hooked.git("add", "-A")
+        done = commit(hooked)
+        assert done.code != 0
+        assert "gitmlog tracks b.bin" in done.err
+        hooked.git("rm", "-q", "--cached", "b.bin")
+        assert commit(hooked).code == 0
+        assert "b.bin" not in hooked.git("ls-files").split()
+        assert hooked.git("status", "--porcelain") == ""
+
+
 class TestMetafiles:
     def test_the_file_changed_since(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")
@@ -260,6 +289,15 @@ class TestMessage:
         assert "# Models and data:\n#\tm.bin: added, 3 B\n#\n# Please enter" in seen.read_text()
         assert hooked.git("log", "-1", "--format=%B") == "subject\n\n"
 
+    def test_scissors(self, hooked: Sandbox, tmp_path: Path) -> None:
+        hooked.git("config", "commit.cleanup", "scissors")
+        track(hooked, "m.bin", "one")
+        editor = tmp_path / "editor"
+        editor.write_text('#!/bin/sh\n{ echo subject; cat "$1"; } > "$1.new" && mv "$1.new" "$1"\n')
+        editor.chmod(0o755)
+        hooked.run("git", "commit", "-q", env={"GIT_EDITOR": str(editor)}, check=True)
+        assert hooked.git("log", "-1", "--format=%B").strip() == "subject"
+
     def test_nothing_written_is_still_no_commit(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")
         assert hooked.run("git", "commit", "-q", env={"GIT_EDITOR": "true"}).code != 0
@@ -322,6 +360,16 @@ class TestRename:
         hooked.ok("checkout")
         assert (hooked.root / "best.bin").read_text() == "one"
         assert commit(hooked, "-a", "-m", "x").code == 0
+
+    def test_checkout_of_the_path(self, hooked: Sandbox) -> None:
+        track(hooked, "m.bin", "one")
+        commit(hooked)
+        hooked.git("mv", "m.bin.gitmlog", "best.bin.gitmlog")
+        hooked.ok("checkout", "best.bin")
+        assert not (hooked.root / "m.bin").exists()
+        assert hooked.git("check-ignore", "best.bin").strip() == "best.bin"
+        assert commit(hooked).code == 0
+        assert hooked.git("status", "--porcelain") == ""
 
     def test_a_changed_file_stays(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")

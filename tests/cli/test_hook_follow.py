@@ -85,7 +85,7 @@ def test_nothing_unsaved_is_lost(two: Sandbox) -> None:
     two.write("d/mine", "mine")
     done = two.run("git", "checkout", "-q", "other")
     assert done.code == 0
-    assert "m.bin" in done.err and "would be lost" in done.err and "gitmlog add m.bin" in done.err
+    assert "m.bin did not follow" in done.err and "gitmlog add m.bin" in done.err
     assert (text(two, "m.bin"), text(two, "d/mine"), text(two, "d/changed")) == ("mine", "mine", "new")
     first = two.git("rev-list", "--max-parents=0", "HEAD").strip()
     two.git("checkout", "-q", first)
@@ -235,3 +235,38 @@ def test_renamed_on_the_other_branch(two: Sandbox) -> None:
     assert (two.root / "m.bin").stat().st_ino == inode
     assert text(two, "best.bin") is None
     state_is_clean(two)
+
+
+def test_revert_and_cherry_pick(two: Sandbox) -> None:
+    two.git("cherry-pick", "other")
+    assert (text(two, "m.bin"), text(two, "n.bin"), text(two, "d/changed")) == ("two", "extra", "new")
+    state_is_clean(two)
+    two.git("revert", "--no-edit", "HEAD")
+    assert (text(two, "m.bin"), text(two, "n.bin"), text(two, "d/changed")) == ("one", None, "old")
+    state_is_clean(two)
+
+
+def test_forced_checkouts(two: Sandbox) -> None:
+    two.write("m.bin", "staged, not committed")
+    two.ok("add", "m.bin")
+    two.git("checkout", "-q", "-f")
+    assert text(two, "m.bin") == "one"
+    state_is_clean(two)
+
+
+def test_what_pre_commit_puts_aside_stays(two: Sandbox) -> None:
+    """It takes away what is not staged by `git checkout`, and puts it back a moment later."""
+    two.write("m.bin", "not to be committed")
+    two.ok("add", "m.bin")
+    two.git("restore", "--staged", "m.bin.gitmlog")
+    two.run("git", "checkout", "--", ".", env={"_PRE_COMMIT_SKIP_POST_CHECKOUT": "1"}, check=True)
+    assert text(two, "m.bin") == "not to be committed"
+
+
+def test_what_is_in_the_way_is_named(two: Sandbox) -> None:
+    two.write("m.bin", "mine")
+    done = two.run("git", "switch", "-q", "other")
+    assert "m.bin did not follow: the bytes of m.bin are kept nowhere else" in done.err
+    assert "gitmlog checkout --force m.bin" in done.err
+    two.ok("checkout", "--force", "m.bin")
+    assert text(two, "m.bin") == "two"

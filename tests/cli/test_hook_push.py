@@ -159,8 +159,6 @@ def test_a_version_gone_back_to(place: Place) -> None:
     place.push()
     place.git("revert", "--no-edit", "HEAD")
     assert place.push().code == 0
-    assert (place.root / "m.bin").read_text() == "two", "revert calls no hook of ours"
-    place.ok("checkout")
     assert (place.root / "m.bin").read_text() == "one"
 
 

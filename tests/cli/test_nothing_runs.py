@@ -107,6 +107,7 @@ ROWS = [
     row("hook pre-commit", _edit("train.py"), 0, 6),
     row("hook prepare-commit-msg train.py message"),
     row("hook post-checkout feature HEAD 1"),
+    row("hook post-commit"),
     row("hook post-merge 0"),
     row("hook post-rewrite rebase"),
     row("hook pre-push up"),

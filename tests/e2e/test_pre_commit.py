@@ -15,8 +15,8 @@ from tests.conftest import Done, Sandbox
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 SOURCE = Path(gitmlog.__file__).parent.parent
-IDS = ("gitmlog", "gitmlog-message", "gitmlog-post-checkout", "gitmlog-post-merge", "gitmlog-post-rewrite", "gitmlog-pre-push")
-KINDS = ("pre-commit", "prepare-commit-msg", "post-checkout", "post-merge", "post-rewrite", "pre-push")
+KINDS = ("pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite", "pre-push")
+IDS = ("gitmlog", "gitmlog-message", *(f"gitmlog-{kind}" for kind in KINDS[2:]))
 
 
 @pytest.fixture(scope="module")

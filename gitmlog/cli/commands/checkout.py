@@ -22,8 +22,8 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None,
     """Write tracked files into the working tree, as their metafiles say.
 
     Bytes that are kept nowhere else are never overwritten: the command says what would be lost and stops. Files in a tracked
-    directory that the version does not have are removed when the cache has them, and else left alone and named. Without PATH,
-    a file whose metafile was renamed by `git mv` is renamed too.
+    directory that the version does not have are removed when the cache has them, and else left alone and named. A file
+    whose metafile was renamed by `git mv` is renamed too.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None,
 
     if rev is not None and side is not None:
         raise UsageError("--rev does not go together with --ours or --theirs")
-    if not paths and side is None:
+    if rev is None and side is None:
         _finish_renames(app)
     done = checkout(
         app.workspace,
@@ -51,7 +51,10 @@ def command(app: App, paths: tuple[str, ...], rev: str | None, side: str | None,
     if as_json:
         echo_json(done)
         return
-    show(app, done)
+    if side is not None:
+        for item in done:
+            app.say(f"{display(item.path)}  {side} taken, the conflict is resolved")
+    show(app, done, quiet=side is not None)
 
 
 def _finish_renames(app: App) -> None:
@@ -61,8 +64,8 @@ def _finish_renames(app: App) -> None:
         app.note(f"{display(old)} was renamed to {display(new)}, as its metafile was")
 
 
-def show(app: App, done: list) -> None:  # type: ignore[type-arg]
-    """Print what a checkout did."""
+def show(app: App, done: list, *, quiet: bool = False) -> None:  # type: ignore[type-arg]
+    """Print what a checkout did; `quiet`: nothing when it did nothing."""
     for item in done:
         parts = [
             plural(item.written, "file") + " written" if item.written else "",
@@ -74,5 +77,5 @@ def show(app: App, done: list) -> None:  # type: ignore[type-arg]
             app.note(f"kept {display(f'{item.path}/{name}')}: this version does not have it, and the cache does not either")
         if len(item.kept) > 5:
             app.note(f"kept {len(item.kept) - 5} more in {display(item.path)}")
-    if not any(item.written or item.removed for item in done):
+    if not quiet and not any(item.written or item.removed for item in done):
         app.say("nothing to do: the working tree is as the metafiles say" if done else "nothing is tracked yet")

@@ -16,6 +16,7 @@ from gitmlog.repo.workspace import Workspace
 _FOLDER = ".gitmlog/runs"
 _MOST = 10
 _LONGEST = 100
+_CUT = f"{'-' * 24} >8 {'-' * 24}"
 _RUN = re.compile(rf"{re.escape(_FOLDER)}/([^/]+)/run\.toml")
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]*: .*|\(cherry picked from commit [0-9a-f]+\)|\s.*")
 _ANSWERED = ("CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
@@ -76,7 +77,7 @@ def with_summary(message: str, lines: list[str], *, as_comment: bool, sign: str 
     """The message with the summary: a paragraph above the trailers, or comments above git's own, for the user to look at."""
     if not lines or "\n".join(lines) in message:
         return message
-    text, comments = _split_comments(message, sign)
+    text, comments = _split_comments(message, sign, below_cut=as_comment)
     if as_comment:
         block = "".join(f"{sign}\t{line}\n" for line in lines)
         return f"{text}{sign} Models and data:\n{block}{sign}\n{comments}" if comments else message
@@ -85,9 +86,12 @@ def with_summary(message: str, lines: list[str], *, as_comment: bool, sign: str 
     return "\n\n".join([*paragraphs, "\n".join(lines), *trailers]) + "\n" + comments
 
 
-def _split_comments(message: str, sign: str) -> tuple[str, str]:
+def _split_comments(message: str, sign: str, *, below_cut: bool) -> tuple[str, str]:
+    """The text, and git's comments. `below_cut`: with `commit.cleanup=scissors` only what stands below its line is a comment."""
     lines = message.splitlines(keepends=True)
     start = next((number for number, line in enumerate(lines) if line.startswith(sign)), len(lines))
+    if below_cut:
+        start = next((number + 1 for number, line in enumerate(lines) if line.strip() == f"{sign} {_CUT}"), start)
     return "".join(lines[:start]), "".join(lines[start:])
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 STAMP = b"\n# gitmlog-hook "
-CLIENT = ("pre-commit", "prepare-commit-msg", "post-checkout", "post-merge", "post-rewrite", "pre-push")
+CLIENT = ("pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite", "pre-push")
 SERVER = ("pre-receive",)
 OLD_SERVER = ("update",)
 SHARED = "gitmlog.sh"

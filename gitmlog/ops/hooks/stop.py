@@ -10,7 +10,7 @@ from gitmlog.core.errors import GitmlogError
 from gitmlog.core.paths import METAFILE_SUFFIX, display, tracked_problem
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.sizes import human_size
-from gitmlog.git.staged import LINK, StagedChange, blob_sizes, blob_start, parents_to_be
+from gitmlog.git.staged import LINK, StagedChange, blob_sizes, blob_start, indexed_paths, parents_to_be
 from gitmlog.metafile.schema import DirectoryFacts, Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.ops.content import is_unchanged, list_path, wanted_entries
@@ -54,6 +54,7 @@ def look_at_staged(ws: Workspace, staged: Sequence[StagedChange], *, progress: P
     """
     changes = [each for each in staged if not each.is_gone and each.mode != _SUBMODULE]
     stops, notes = _raw(ws, changes)
+    stops += _twice(ws, changes)
     matching = matcher(_patterns(ws))
     safe = _Safe(ws)
     for change in changes:
@@ -85,6 +86,23 @@ def _raw(ws: Workspace, changes: list[StagedChange]) -> tuple[list[Stop], list[s
         else:
             notes.append(f"{name} has {human_size(size)}, and git keeps all of its versions: gitmlog add would not")
     return stops, notes
+
+
+def _twice(ws: Workspace, changes: list[StagedChange]) -> Iterator[Stop]:
+    """Files that gitmlog tracks, alone or in a directory, and that git would keep, too."""
+    tracked = {name.removesuffix(METAFILE_SUFFIX) for name in indexed_paths(ws.git, f"*{METAFILE_SUFFIX}")}
+    tracked |= {each.path.removesuffix(METAFILE_SUFFIX) for each in changes if each.path.endswith(METAFILE_SUFFIX)}
+    for each in changes:
+        owner = next((path for path in _and_above(each.path) if path in tracked), None)
+        if owner is not None and not each.path.endswith(METAFILE_SUFFIX):
+            remedy = f"git rm --cached --quiet -- {display(each.path)}, then gitmlog add {display(owner)}"
+            yield Stop(each.path, f"gitmlog tracks {display(owner)}, and git would keep these bytes, too", remedy)
+
+
+def _and_above(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _unwanted(path: str, pattern: str, remedy: str) -> Stop:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import click
@@ -31,5 +33,11 @@ def command(app: App, base: Path, ours: Path, theirs: Path, width: int, name: st
     """
     from gitmlog.ops.drivers import merge_files
 
-    settled = merge_files(app.workspace, app.base / base, app.base / ours, app.base / theirs, name, width)
+    settled = merge_files(app.workspace, app.base / base, app.base / ours, app.base / theirs, name, width, _other())
     return 0 if settled else 1
+
+
+def _other() -> str:
+    """The commit that `git merge` brings in: it names it in the environment alone until it is done."""
+    names = (name.removeprefix("GITHEAD_") for name in os.environ if name.startswith("GITHEAD_"))
+    return next((name for name in names if re.fullmatch("[0-9a-f]{40,64}", name)), "")

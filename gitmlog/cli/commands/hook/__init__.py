@@ -10,6 +10,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "In a clone": {
         "pre-commit": "Stop what should not be committed.",
         "prepare-commit-msg": "Say in the message what happens to models and data.",
+        "post-commit": "Bring files along after a revert or cherry-pick.",
         "post-checkout": "Bring files along after a checkout.",
         "post-merge": "Bring files along after a merge.",
         "post-rewrite": "Bring files along after a rebase.",

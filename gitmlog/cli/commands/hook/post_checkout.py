@@ -16,7 +16,7 @@ from gitmlog.cli.output import App
 @click.argument("new", required=False)
 @click.argument("flag", required=False)
 @pass_app
-def command(app: App, old: str | None, new: str | None, flag: str | None) -> None:  # noqa: ARG001 - git gives them
+def command(app: App, old: str | None, new: str | None, flag: str | None) -> None:
     """Bring the files along whose metafiles a checkout changed.
 
     OLD and NEW are the commits before and after; FLAG is 1 when a branch was checked out, 0 for single files. The network is used
@@ -28,4 +28,4 @@ def command(app: App, old: str | None, new: str | None, flag: str | None) -> Non
     """
     whole = (flag or os.environ.get("PRE_COMMIT_CHECKOUT_TYPE", "1")) != "0"
     before = old or os.environ.get("PRE_COMMIT_FROM_REF", "")
-    bring_along(app, [before] if whole and before else [])
+    bring_along(app, [before] if whole and before and before != new else [])
