@@ -8,10 +8,11 @@ from gitmlog.core.atomic import sync_filesystem
 from gitmlog.core.errors import GitError, NotFoundError
 from gitmlog.core.paths import display
 from gitmlog.core.progress import SILENT, Progress
-from gitmlog.git.plumbing import run_git
+from gitmlog.git.plumbing import ask_git, last_words
 from gitmlog.git.repository import GitRepo
 
 CHUNK = 500
+_SHOWN = 5
 _FETCH = ("--quiet", "--no-tags", "--no-prune", "--no-prune-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _FETCH_STDIN = (*_FETCH, "--no-auto-maintenance", "--refmap=", "--stdin")
 _PUSH = ("--quiet", "--porcelain", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
@@ -108,10 +109,20 @@ def _is_folder(url: str) -> bool:
 
 
 def _git(repo: GitRepo, remote: str, arguments: Sequence[str], data: bytes = b"") -> bytes:
-    try:
-        return run_git(repo.gitdir, repo.worktree, arguments, data=data)
-    except GitError as error:
-        if error.kind != "git":
-            raise
-        hint = f"`git ls-remote {display(remote)}` tries it; then run the command again: what was sent is not sent again"
-        raise GitError(f"git remote {display(remote)}: {error.message}", hint=hint) from error
+    done = ask_git(repo.gitdir, repo.worktree, arguments, data=data)
+    if done.code == 0:
+        return done.out
+    said = done.err.decode("utf-8", "replace")
+    refused, hints = _server_words(said)
+    if refused:
+        raise GitError(f"git remote {display(remote)} refused it: {refused}", hint=hints or "nothing was taken there")
+    hint = f"`git ls-remote {display(remote)}` tries it; then run the command again: what was sent is not sent again"
+    raise GitError(f"git remote {display(remote)}: git {arguments[0]} failed: {last_words(said)}", hint=hint)
+
+
+def _server_words(said: str) -> tuple[str, str]:
+    """What a hook on the server says: its errors, and its hints."""
+    lines = [line.removeprefix("remote: ").strip() for line in said.splitlines() if line.startswith("remote: ")]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
+    return "; ".join(errors[:_SHOWN]), "; ".join(dict.fromkeys(hints[:_SHOWN]))

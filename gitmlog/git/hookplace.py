@@ -17,7 +17,7 @@ class HookPlace:
     """A repository, bare or not.
 
     Attributes:
-        start: the folder that git was asked in.
+        start: the folder that git was asked in, or the top of its working tree.
         common: the git directory that all working trees share.
         hooks: the folder that git calls hooks in (core.hooksPath, or `hooks` in the git directory).
         bare: whether it has no working tree.
@@ -33,6 +33,11 @@ class HookPlace:
         """Whether the hooks are in the git directory: no other repository shares them, and nobody commits them."""
         return self.hooks.is_relative_to(self.common)
 
+    @property
+    def is_in_worktree(self) -> bool:
+        """Whether the hooks are files of the working tree, to be committed."""
+        return not self.bare and not self.is_own and self.hooks.is_relative_to(self.start)
+
 
 def hook_place(start: Path) -> HookPlace:
     """The place of the repository that `start` lies in.
@@ -42,10 +47,12 @@ def hook_place(start: Path) -> HookPlace:
     """
     try:
         bare, _, common, hooks = ask_about(start, ["rev-parse", *_ASKED]).splitlines()
+        common, hooks = str(start / common), str(start / hooks)
+        start = start if bare == "true" else Path(ask_about(start, ["rev-parse", "--show-toplevel"]).rstrip("\n"))
     except (GitError, ValueError) as error:
         message = f"no git repository at {display(start)} or above it"
         raise NotFoundError(message, kind="no-repository", hint="run `git init`, then `gitmlog init`") from error
-    return HookPlace(start, (start / common).resolve(), (start / hooks).resolve(), bare == "true")
+    return HookPlace(start, Path(common).resolve(), Path(hooks).resolve(), bare == "true")
 
 
 def set_local(place: HookPlace, key: str, value: str) -> None:

@@ -238,7 +238,7 @@ _OTHER = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 
 
 def other_side(repo: GitRepo) -> str:
-    """The commit that git brings in just now: MERGE_HEAD and the like, of a rebase what its list says; "" when it is not known."""
+    """The commit that git brings in just now: MERGE_HEAD and the like, of a rebase what its list says; "" when none is known."""
     found = next((name for name in _OTHER if (repo.gitdir / name).exists()), "")
     return found or _picked(repo)
 

@@ -110,7 +110,7 @@ class _Reader:
             raise DataError(
                 f"{self.where} is in a merge conflict",
                 kind="bad-metafile",
-                hint=f"take a side: gitmlog checkout --ours {self._tracked()}, or --theirs; or gitmlog add the file that is right",
+                hint=f"take a side: gitmlog checkout --ours {self._tracked()}, or --theirs; or gitmlog add the right file",
             )
         try:
             return parse_toml(self.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from gitmlog.core.errors import GitError, NotFoundError, UsageError
@@ -17,6 +17,8 @@ from gitmlog.ops.revision import as_revision
 from gitmlog.ops.runs.measured import Measured, Value
 from gitmlog.repo.workspace import Workspace
 from gitmlog.runs.record import ParamValue
+
+_FAR = 10_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Bisection:
         commits: how many there were to choose from.
         unknown: how many of them have no value.
         tested: how many git asked about.
+        notes: ends that were taken otherwise than named.
     """
 
     metric: str
@@ -77,6 +80,7 @@ class Bisection:
     commits: int = 0
     unknown: int = 0
     tested: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def bisect(ws: Workspace, metric: str, bound: Bound, good: str, bad: str, *, progress: Progress = SILENT) -> Bisection:
@@ -89,12 +93,19 @@ def bisect(ws: Workspace, metric: str, bound: Bound, good: str, bad: str, *, pro
     """
     search = _Search(ws, Measured(ws, metric, progress), bound)
     check_no_bisect(ws.git)
-    first, last = (str(ws.git.resolve(as_revision(ws, each)).id) for each in (good, bad))
+    given = [str(ws.git.resolve(as_revision(ws, each)).id) for each in (good, bad)]
+    first, last = map(search.nearest, given)
     search.check_ends((good, first), (bad, last))
     between = list(search.ancestry.walk(last, first))
     with ws.changing(progress), bisecting(ws.git, first, last) as steps:
         search.run(steps, between, progress)
-    return search.result(steps.found, between, first)
+    found = search.result(steps.found, between, first)
+    ends = zip((good, bad), given, (first, last), strict=True)
+    return replace(found, notes=tuple(_moved(name, taken) for name, commit, taken in ends if commit != taken))
+
+
+def _moved(name: str, taken: str) -> str:
+    return f"no run says what it is at {display(name)}: taken was the nearest commit before it that has a value, {taken[:10]}"
 
 
 class _Search:
@@ -107,6 +118,18 @@ class _Search:
 
     def value(self, commit: str) -> Value | None:
         return self.measured.at(commit, self.ancestry.parents(commit))
+
+    def nearest(self, commit: str) -> str:
+        """The commit, or the nearest of its first parents that has a value; itself when none has."""
+        found = commit
+        for _ in range(_FAR):
+            if self.value(found) is not None:
+                return found
+            parents = self.ancestry.parents(found)
+            if not parents:
+                break
+            found = parents[0]
+        return commit
 
     def check_ends(self, good: tuple[str, str], bad: tuple[str, str]) -> None:
         if good[1] == bad[1]:

@@ -23,8 +23,9 @@ from gitmlog.git.hookplace import hook_place
 from gitmlog.git.plumbing import run_git
 from gitmlog.ops.hooks.drivers import has_drivers
 from gitmlog.ops.hooks.install import python_of, status
+from gitmlog.ops.hooks.unwanted import PATH as UNWANTED
 from gitmlog.ops.runs.folder import run_folders
-from gitmlog.ops.sync import connect
+from gitmlog.ops.sync import check_kept, connect
 from gitmlog.repo.config import load_config, read_layer
 from gitmlog.repo.remotes import default_remote, is_first, is_trusted
 from gitmlog.repo.workspace import Workspace
@@ -234,7 +235,9 @@ def _hooks(ws: Workspace) -> Iterator[Check]:
     python = python_of(place)
     missing = [name for name, state in states.items() if state not in ("installed", "called")]
     if len(missing) == len(states):
-        yield Check("hooks", "ok", "none is installed: files follow git when you say `gitmlog checkout`")
+        told = (ws.home / "initialised").exists() or not (ws.root / UNWANTED).exists()
+        detail = "none is installed: files follow git when you say `gitmlog checkout`"
+        yield Check("hooks", "ok" if told else "warning", detail, "" if told else "gitmlog init")
     elif missing:
         yield Check("hooks", "warning", f"{', '.join(missing)}: {states[missing[0]]}", "gitmlog hooks install")
     elif python and not os.access(python, os.X_OK):
@@ -311,4 +314,5 @@ def _answers(ws: Workspace, name: str, progress: Progress) -> Check:
 
     remote = connect(ws, name)
     remote.exist([ObjectId("0" * 64)], progress)
+    check_kept(ws, remote)
     return Check(f"remote {name}", "ok", f"{remote.spec.url} answers" + (" (can only be read)" if remote.read_only else ""))

@@ -13,7 +13,7 @@ from gitmlog.core.paths import display
 from gitmlog.ops.settings import Kept, change_shared, layers_with, remote_url, shadowed_by
 from gitmlog.remote.urls import check_endpoint, parse_url
 from gitmlog.repo.config import read_layer, remove_remote, write_setting
-from gitmlog.repo.remotes import default_remote, is_trusted, trust_remote
+from gitmlog.repo.remotes import default_remote, is_trusted, remote_spec, trust_remote
 from gitmlog.repo.schema import REMOTE_NAME, Layer, Value
 from gitmlog.repo.workspace import Workspace
 
@@ -205,9 +205,10 @@ def set_default(ws: Workspace, name: str, *, local: bool = False, commit: bool =
 
 
 def accept(ws: Workspace, name: str) -> RemoteInfo:
-    """Accept the committed address of a remote on this machine. Raises NotFoundError, kind `no-remote`."""
+    """Accept the committed address of a remote on this machine, and that it is empty. Raises NotFoundError, kind `no-remote`."""
     _check_known(ws, name)
     trust_remote(ws.config, name, ws.trust_file)
+    ws.pushed.forget_all(remote_spec(ws.config, name).url)
     return next(info for info in list_remotes(ws) if info.name == name)
 
 

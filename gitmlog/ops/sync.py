@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitmlog.core.atomic import storage_errors
 from gitmlog.core.digest import ObjectId
-from gitmlog.core.errors import DataError, MissingDataError, NotFoundError, RemoteError, UsageError
+from gitmlog.core.errors import DataError, MissingDataError, NotFoundError, RefusedError, RemoteError, UsageError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.git.history import (
@@ -117,7 +117,21 @@ def _writable(ws: Workspace, options: SyncOptions) -> Remote:
     if remote.read_only:
         hint = "push to another: --remote NAME"
         raise RemoteError(f"remote {remote.spec.name!r} can only be read", kind="remote-read-only", hint=hint)
+    check_kept(ws, remote)
     return remote
+
+
+def check_kept(ws: Workspace, remote: Remote) -> None:
+    """Refuse a remote that held objects and is empty now: a share that is not mounted looks like a new folder.
+
+    Raises:
+        RefusedError: kind `remote-empty`.
+        RemoteError.
+    """
+    if not remote.is_begun() and ws.pushed.holds_objects(remote.spec.url):
+        message = f"remote {remote.spec.name!r} is empty ({remote.spec.url}), and objects were sent to it from here before"
+        hint = f"is it mounted? If it was emptied on purpose: gitmlog remote trust {remote.spec.name}, then gitmlog push --all"
+        raise RefusedError(message, kind="remote-empty", hint=hint)
 
 
 def _send(
@@ -247,7 +261,8 @@ def send_named(
         needed = _needed(ws, chosen)
         remote = _writable(ws, options)
         report, missing = _send(ws, remote, needed, options, progress, [])
-    _raise_missing(needed, missing, f"neither in the cache nor on remote {remote.spec.name!r}")
+    fix = "whoever has them can run `gitmlog push --all`; which commits name them: git log -- PATH.gitmlog"
+    _raise_missing(needed, missing, f"neither in the cache nor on remote {remote.spec.name!r}", fix)
     return report
 
 
@@ -256,6 +271,7 @@ def ask_for(
 ) -> SyncReport:
     """Ask whether the remote holds what these metafiles name. Raises MissingDataError, RemoteError, NotFoundError."""
     needed, remote = _needed(ws, chosen), connect(ws, options.remote)
+    check_kept(ws, remote)
     wanted = needed.files.keys() | needed.trees.keys()
     there = remote.exist(wanted, progress)
     ws.pushed.record(remote.spec.url, there)

@@ -58,6 +58,9 @@ class Remote(Protocol):
     def read_only(self) -> bool:
         """Whether nothing can be sent to it (http)."""
 
+    def is_begun(self) -> bool:
+        """Whether anything was ever sent to it. Raises RemoteError."""
+
     def exist(
         self, oids: Collection[ObjectId], progress: Progress = SILENT, *, sizes: Mapping[ObjectId, int] | None = None
     ) -> set[ObjectId]:

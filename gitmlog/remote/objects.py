@@ -45,6 +45,11 @@ class ObjectRemote:
         """Whether nothing can be sent to it."""
         return self._fs.read_only
 
+    def is_begun(self) -> bool:
+        """Whether anything was ever sent to it: the marker is there. Raises RemoteError."""
+        self._check_marker()
+        return bool(self._marked)
+
     def exist(self, oids: Collection[ObjectId], progress: Progress = SILENT, *, sizes: Sizes | None = None) -> set[ObjectId]:
         """Those of `oids` that the remote holds, with the size in `sizes` where it is known. Raises RemoteError."""
         wanted = _checked(oids)

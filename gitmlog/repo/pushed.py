@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from gitmlog.core.digest import ObjectId
+from gitmlog.core.digest import ObjectId, is_object_id
 
 _COMMIT = "commit:"
 _RUN = "run:"
@@ -52,6 +52,10 @@ class Pushed:
             return set()
         return found
 
+    def holds_objects(self, remote: str) -> bool:
+        """Whether the remote (its URL) was seen to hold any object."""
+        return any(is_object_id(oid) for oid in self.known(remote))
+
     def record_commit(self, remote: str, commit: str) -> None:
         """All that this commit and its ancestors need was seen on the remote, or was never here."""
         self.record(remote, [ObjectId(_COMMIT + commit)])
@@ -76,12 +80,20 @@ class Pushed:
         """The tag objects of runs that were seen on any of these git remotes."""
         return {str(tag) for name in git_remotes for tag in self.known(_GIT + name)}
 
+    def forget_all(self, remote: str) -> None:
+        """Nothing is known of the remote (its URL) any more."""
+        if self._path.exists():
+            with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.execute("DELETE FROM pushed WHERE remote = ?", (remote,))
+
     def forget(self, remote: str, oids: Iterable[ObjectId]) -> None:
         """The remote was seen not to hold these; so no commit is known to be served any more."""
         if not self._path.exists():
             return
         statement, rows = "DELETE FROM pushed WHERE remote = ? AND oid = ?", [(remote, oid) for oid in oids]
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self._path, timeout=10.0)) as connection, connection:
+            connection.execute("PRAGMA secure_delete = ON")  # the pre-push hook looks for names in the file itself
             connection.executemany(statement, rows)
             connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'commit:%'", (remote,))
             connection.execute("DELETE FROM pushed WHERE remote = ? AND oid LIKE 'run:%'", (remote,))

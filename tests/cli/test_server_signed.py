@@ -73,7 +73,7 @@ def test_nobody_knows_the_key(hub: Hub, keys: dict[str, Path]) -> None:
 
 def test_unsigned(hub: Hub) -> None:
     refs = tuple(f"refs/tags/{name}" for name in NAMES)
-    words = (*(f"{display(name)}: " for name in NAMES), "sign it: `git tag -s`")
+    words = (*(f"{display(name)}: " for name in NAMES), "sign it (git tag -d, then git tag -s)")
     for message, problem in (("x\n-----BEGIN nothing", "or is not good"), ("x", "it is not signed")):
         for name in NAMES:
             hub.box.git("tag", "-f", "-a", "-m", message, name)

@@ -180,3 +180,21 @@ def test_a_directory_whose_tree_is_not_here_is_still_compared(team: Team) -> Non
     bob.write("data/img_000.png", "edited")
     found = {item["path"]: item["conditions"] for item in json.loads(bob.ok("status", "--json"))["paths"]}
     assert found["data"] == ["modified", "not-cached"]
+
+
+def test_a_remote_that_is_empty_now_is_refused(team: Team) -> None:
+    """A share that is not mounted is an empty folder: nothing is sent there, and no metafile is published."""
+    team.ada.ok("push")
+    store = next(path for path in team.ada.root.parent.iterdir() if (path / "gitmlog-remote.toml").exists())
+    store.rename(store.with_name("away"))
+    team.ada.write("m.bin", "another")
+    team.ada.ok("add", "m.bin")
+    team.ada.git("commit", "-q", "-m", "another")
+    error = team.ada.fails("push", code=6, kind="remote-empty")
+    assert "is it mounted?" in error["hint"]
+    assert team.ada.run("git", "push", "-q", "origin", "HEAD").code != 0
+    assert "is empty" in team.ada.here("doctor", "--remote").out
+    assert not store.exists()
+    team.ada.ok("remote", "trust", "origin")
+    team.ada.ok("push", "--all")
+    assert store.exists()

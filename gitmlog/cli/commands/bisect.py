@@ -52,6 +52,8 @@ def command(app: App, metric: str, below: float | None, above: float | None, goo
     if as_json:
         echo_json(_document(found))
         return
+    for note in found.notes:
+        app.note(note)
     for line in _lines(found):
         echo(line)
 
@@ -108,6 +110,7 @@ def _document(found: Bisection) -> dict[str, Any]:
         "first_bad": _point(found.first_bad) if found.first_bad is not None else None,
         "candidates": [_point(point) for point in found.candidates],
         "last_good": _point(found.last_good),
+        "notes": found.notes,
         "metafiles": [
             {"path": each.path, "kind": each.kind, "old_path": each.old_path or None, "words": in_words(each)}
             for each in found.metafiles

@@ -150,5 +150,7 @@ def _number(value: float) -> str:
 
 def _large(each: LargeFile) -> Line:
     size = human_size(each.size) if each.exact else f"{human_size(each.size)} or more"
-    gone = "" if each.kept else ", deleted again, but still in the history"
-    return (name(each.path), f" {size}, in commit {each.commit[:10]}{gone}: ", theirs(f"gitmlog add {display(each.path)}"))
+    where = f" {size}, in commit {each.commit[:10]}"
+    if not each.kept:
+        return (name(each.path), f"{where}, deleted again, but still in the history: rebase it away")
+    return (name(each.path), f"{where}: ", theirs(f"gitmlog add {display(each.path)}"))

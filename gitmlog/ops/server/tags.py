@@ -16,7 +16,7 @@ from gitmlog.runs.record import FOLDER, is_run_id
 from gitmlog.runs.tags import ARCHIVE, LIVE, PREFIX, body
 from gitmlog.runs.tags import parse_tag as parse_run_tag
 
-_SIGN = "sign it: `git tag -s`, with a key that is in"
+_SIGN = "sign it (git tag -d, then git tag -s) with a key that is in"
 _RESERVED = tuple(prefix.rstrip("/") for prefix in (PREFIX, ARCHIVE, LIVE, "refs/gitmlog/"))
 
 
@@ -131,7 +131,7 @@ class _Tags:
 
     def tag(self, ref: str, oid: str, name: str) -> TagText | None:
         """The annotated tag that `ref` shall name, when its own name is `name`: a signed one that was copied still verifies."""
-        hint = f"make it anew by `git tag -a {name}`, and push that"
+        hint = f"make it anew: git tag -d {name}; git tag -a {name}; then push that"
         try:
             tag = read_tag(self.git, ref, oid)
         except DataError as error:

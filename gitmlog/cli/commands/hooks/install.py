@@ -38,6 +38,8 @@ def command(app: App, update: bool, as_json: bool) -> None:
         return
     app.say(f"{', '.join(each.name for each in done.hooks)}: installed in {done.folder}")
     for name in done.chained:
-        app.note(f"the {name} hook that was there is kept as {name}.before-gitmlog, and is called first")
-    if not place.is_own:
+        app.note(f"the {name} hook that was there is kept as {name}.before-gitmlog, and is called first if it can be run")
+    if place.is_in_worktree:
+        app.note("they are in the working tree (core.hooksPath): commit them, so that others have them too")
+    elif not place.is_own:
         app.note("core.hooksPath leads out of this repository: whatever else uses that folder gets the hooks too")
