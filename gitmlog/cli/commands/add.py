@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitmlog.cli.hints import note_hooks
 from gitmlog.cli.options import json_option, pass_app, paths_argument
 from gitmlog.cli.output import App, echo_json, human_size, plural
 
@@ -59,3 +60,4 @@ def command(
         app.say(f"{'added' if item.changed else 'unchanged'}  {item.path}  ({what}, {item.oid[:12]})")
     if any(item.changed for item in result.added):
         app.say("staged: git commit keeps this version")
+        note_hooks(app)

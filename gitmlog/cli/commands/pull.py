@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gitmlog.cli.commands.checkout import show
+from gitmlog.cli.hints import note_hooks
 from gitmlog.cli.options import (
     RunWords,
     all_option,
@@ -70,11 +71,4 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if report is not None and report.sent:
         app.say(f"fetched {plural(report.sent, 'object')} ({human_size(report.bytes)}) from {report.remote}")
     show(app, done)
-    _note_hooks(app)
-
-
-def _note_hooks(app: App) -> None:
-    """In a clone of a repository whose people use hooks."""
-    ws = app.workspace
-    if (ws.root / ".gitmlog/unwanted").exists() and not (ws.home / "initialised").exists():
-        app.note("git's hooks are not in place in this clone: gitmlog init")
+    note_hooks(app)
