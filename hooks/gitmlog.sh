@@ -18,6 +18,14 @@ chain() {
     if [ -f "$before" ] && [ -x "$before" ]; then
         "$before" "$@" || exit $?
     fi
+    plain
+}
+
+# Our questions to git are to mean the same, whatever the git was told that called us.
+plain() {
+    unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS
+    GIT_NO_REPLACE_OBJECTS=1
+    export GIT_NO_REPLACE_OBJECTS
 }
 
 # As `chain`, for a hook that reads: $input is kept for us.
@@ -27,6 +35,7 @@ chain_input() {
     if [ -f "$before" ] && [ -x "$before" ]; then
         lines | "$before" "$@" || exit $?
     fi
+    plain
 }
 
 # What git had written to our input.
@@ -71,7 +80,13 @@ call_or_go_on() {
         say "$hook does nothing, git goes on"
         exit 0
     fi
-    exit "$code"
+    return "$code"
+}
+
+# For hooks that add something to what git has done: they never stop it.
+call_and_go_on() {
+    call_or_go_on "$@" || say "$hook did not do its work (exit code $?), git goes on"
+    exit 0
 }
 
 absent() {
@@ -89,7 +104,8 @@ home() {
 has_newer_metafiles() {
     stamp=$(git rev-parse --git-path gitmlog/followed)
     if [ -f "$stamp" ]; then
-        newer=$(git ls-files -z -- '*.gitmlog' | STAMP=$stamp xargs -0 sh -c '[ $# -eq 0 ] || find "$@" -prune -newer "$STAMP"' sh 2>/dev/null | head -n 1)
+        newer=$(git ls-files -z -- '*.gitmlog' | STAMP=$stamp xargs -0 sh -c '
+            for file; do if [ "./$file" -nt "$STAMP" ]; then echo newer; break; fi; done' sh 2>/dev/null | head -n 1)
     else
         newer=$(git ls-files -- '*.gitmlog' | head -n 1)
     fi

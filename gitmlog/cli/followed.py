@@ -16,11 +16,11 @@ def bring_along(app: App, before: Sequence[str], *, newer: bool = False) -> None
     """Bring files along and say what was done. git has done its own work: what could not follow is named, and is no failure."""
     from gitmlog.ops.follow import follow
 
-    ws = app.workspace
-    how = ws.config.get("hooks.checkout")
-    if how == "off":
-        return
     try:
+        ws = app.workspace
+        how = ws.config.get("hooks.checkout")
+        if how == "off":
+            return
         known = [commit for each in before if (commit := _known(app, each))]
         done = follow(ws, known, newer=newer or not known, network=how == "fetch", progress=app.progress)
     except GitmlogError as error:

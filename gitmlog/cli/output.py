@@ -53,7 +53,9 @@ class App:
         """The repository of `base`."""
         from gitmlog.repo.workspace import Workspace
 
-        return Workspace.open(self.base, self.user_config)
+        opened = Workspace.open(self.base, self.user_config)
+        _check_named(opened)
+        return opened
 
     @cached_property
     def server(self) -> Server:
@@ -81,6 +83,22 @@ class App:
         """Print a remark to stderr."""
         if not self.quiet:
             echo(f"note: {harmless(text)}", err=True)
+
+
+def _check_named(ws: Workspace) -> None:
+    """Refuse to work in another repository than the one that GIT_DIR names, as it does in hooks and for a bare working tree.
+
+    Raises:
+        GitError: kind `other-repository`.
+    """
+    named = os.environ.get("GIT_DIR")
+    if named and Path(os.path.abspath(named)).resolve() != ws.git.gitdir:
+        from gitmlog.core.errors import GitError
+        from gitmlog.core.paths import display
+
+        message = f"GIT_DIR names {display(named)}, which is not the repository of {display(ws.root)}"
+        hint = "unset GIT_DIR and GIT_WORK_TREE; a working tree that is apart from its repository is not supported"
+        raise GitError(message, kind="other-repository", hint=hint)
 
 
 def echo(text: str, *, err: bool = False) -> None:

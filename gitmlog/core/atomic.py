@@ -138,6 +138,26 @@ def make_folders(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def rename_below(root: Path, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+    """Rename `old` to `new`, both below `root`, folders made as needed; no link on the way is followed. Durable.
+
+    Raises:
+        RefusedError: kind `link-in-path`.
+        OSError: EXDEV where they are on two file systems; nothing was changed.
+    """
+    root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folders: list[int] = []
+    try:
+        folders.append(open_folder(root_fd, old[:-1]))
+        folders.append(open_folder(root_fd, new[:-1], create=True))
+        os.rename(old[-1], new[-1], src_dir_fd=folders[0], dst_dir_fd=folders[1])
+        for folder in folders:
+            os.fsync(folder)
+    finally:
+        for fd in (root_fd, *folders):
+            os.close(fd)
+
+
 def open_folder(root_fd: int, parts: tuple[str, ...], *, create: bool = False) -> int:
     """A descriptor of the folder `parts` below `root_fd`, following no link on the way. The caller closes it.
 

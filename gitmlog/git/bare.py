@@ -142,7 +142,7 @@ class BareRepo:
     def refs(self, prefixes: Iterable[str]) -> dict[str, str]:
         """The refs that begin so or match the pattern: name -> object, tags not peeled. Raises GitError."""
         lines = self.git("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
-        pairs = (line.split(" ", 1) for line in lines.decode("utf-8", "surrogateescape").splitlines())
+        pairs = (line.split(" ", 1) for line in lines.decode("utf-8", "surrogateescape").split("\n") if line)
         return {name: oid for oid, name in pairs}
 
     def commit_of(self, oid: str) -> str | None:

@@ -55,7 +55,7 @@ def remote_refs(repo: GitRepo, remote: str, prefixes: Sequence[str]) -> dict[str
     """The refs below these prefixes that a git remote has: name -> object, tags not peeled. Raises GitError."""
     patterns = [f"{prefix}*" for prefix in prefixes]
     said = _git(repo, remote, ["ls-remote", "--quiet", "--refs", *program_there(repo, remote), "--", remote, *patterns])
-    pairs = (line.split("\t", 1) for line in said.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
+    pairs = (line.split("\t", 1) for line in said.decode("utf-8", "surrogateescape").split("\n") if "\t" in line)
     return {name: oid for oid, name in pairs if name.startswith(tuple(prefixes))}
 
 

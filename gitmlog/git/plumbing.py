@@ -31,6 +31,10 @@ _LOCAL = (
     "GIT_COMMON_DIR",
     "GIT_EXTERNAL_DIFF",
     "GIT_NAMESPACE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
 )
 
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")

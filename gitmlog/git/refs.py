@@ -67,5 +67,5 @@ def _changed(error: GitError) -> GitError:
 def read_refs(repo: GitRepo, prefixes: Iterable[str]) -> dict[str, str]:
     """The refs below these prefixes: name -> the object that each names, tags not peeled."""
     lines = run_git(repo.gitdir, None, ["for-each-ref", "--format=%(objectname) %(refname)", *prefixes])
-    pairs = (line.split(" ", 1) for line in lines.decode("utf-8", "surrogateescape").splitlines())
+    pairs = (line.split(" ", 1) for line in lines.decode("utf-8", "surrogateescape").split("\n") if line)
     return {name: oid for oid, name in pairs}

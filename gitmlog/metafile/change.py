@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,22 +31,36 @@ class MetafileChange:
 
 
 def pair_renames(changes: Iterable[MetafileChange]) -> list[MetafileChange]:
-    """The changes, with those of one object that went and came made one that is renamed; paired in the order given."""
+    """The changes, with those of one object that went and came made one that is renamed."""
     changes = list(changes)
-    gone: dict[str, list[MetafileChange]] = {}
+    gone = {each.path: each for each in changes if each.kind == "removed" and each.old is not None}
+    new = {each.path: each.new.oid for each in changes if each.kind == "added" and each.new is not None}
+    pairs = pair_by_object({path: each.old.oid for path, each in gone.items() if each.old is not None}, new)
+    taken = set(pairs.values())
+    found = []
     for each in changes:
-        if each.kind == "removed" and each.old is not None:
-            gone.setdefault(each.old.oid, []).append(each)
-    found, taken = list[MetafileChange](), set[str]()
-    for each in changes:
-        before = gone.get(each.new.oid) if each.kind == "added" and each.new is not None else None
-        if before:
-            old = before.pop(0)
-            taken.add(old.path)
-            found.append(MetafileChange(each.path, "renamed", old.old, each.new, old.path))
-        else:
+        if (old := pairs.get(each.path)) is not None and each.kind == "added":
+            found.append(MetafileChange(each.path, "renamed", gone[old].old, each.new, old))
+        elif each.kind != "removed" or each.path not in taken:
             found.append(each)
-    return [each for each in found if each.kind != "removed" or each.path not in taken]
+    return found
+
+
+def pair_by_object(gone: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Paths that came, each with one that went and was the same object (path -> object, both): new -> old.
+
+    Of several alike the one with the same name is taken, else the first.
+    """
+    left: dict[str, list[str]] = {}
+    for path, oid in sorted(gone.items()):
+        left.setdefault(oid, []).append(path)
+    pairs = {}
+    for path, oid in sorted(new.items()):
+        if olds := left.get(oid):
+            name = path.rpartition("/")[2]
+            pairs[path] = next((old for old in olds if old.rpartition("/")[2] == name), olds[0])
+            olds.remove(pairs[path])
+    return pairs
 
 
 def describe(metafile: Metafile) -> str:

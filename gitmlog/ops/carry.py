@@ -107,7 +107,8 @@ def _check_unmoved(plan: Plan, path: str, folder: int, name: str) -> None:
         info = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return
-    if path in plan.current.listing.objects or stat.S_ISDIR(info.st_mode) or matches(plan.current.rows.get(path), info):
+    linked = path in plan.current.listing.objects and stat.S_ISLNK(info.st_mode)
+    if linked or stat.S_ISDIR(info.st_mode) or matches(plan.current.rows.get(path), info):
         return
     full = display(plan.full(path))
     hint = f"keep it: gitmlog add {full}; give it up: --force; what was written before it stays"

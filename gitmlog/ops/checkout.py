@@ -151,12 +151,12 @@ def make_plan(ws: Workspace, selection: Selection, metafile: Metafile, progress:
     for name, entry in plan.wanted.items():
         if selection.takes(name) and current.entries.get(name) != entry:
             plan.write.append(entry)
-            if name in current.entries and not _is_saved(ws, current.entries[name]):
+            if name in current.entries and not is_saved(ws, current.entries[name]):
                 plan.unsaved.append(name)
     _check_parts(selection, (*plan.wanted, *current.entries))
     for name in current.entries.keys() - plan.wanted.keys():
         if selection.takes(name):
-            (plan.remove if _is_saved(ws, current.entries[name]) else plan.keep).append(name)
+            (plan.remove if is_saved(ws, current.entries[name]) else plan.keep).append(name)
     _find_clashes(plan)
     return plan
 
@@ -176,8 +176,9 @@ def _without_odd(selection: Selection, listing: Listing | None) -> Listing:
     return listing
 
 
-def _is_saved(ws: Workspace, entry: TreeEntry) -> bool:
-    return ws.cache.size(entry.oid) == entry.size
+def is_saved(ws: Workspace, entry: TreeEntry) -> bool:
+    """Whether the cache has these very bytes. They are read: what is about to be replaced may be the only whole copy."""
+    return ws.cache.size(entry.oid) == entry.size and ws.cache.is_whole(entry.oid)
 
 
 def _find_clashes(plan: Plan) -> None:

@@ -5,23 +5,26 @@ Nothing is taken from anybody: bytes that are kept nowhere else stay, and what c
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitmlog.core.atomic import storage_errors, sync_path
-from gitmlog.core.errors import GitmlogError, MissingDataError, RefusedError
+from gitmlog.core.atomic import rename_below, storage_errors
+from gitmlog.core.errors import GitmlogError, MissingDataError, RefusedError, StorageError
 from gitmlog.core.paths import METAFILE_SUFFIX, display
 from gitmlog.core.progress import SILENT, Progress
 from gitmlog.core.sizes import plural
+from gitmlog.git.merge import lstat_below
 from gitmlog.git.staged import StagedChange, indexed_paths, staged_changes
+from gitmlog.metafile.change import pair_by_object
 from gitmlog.metafile.schema import Metafile
 from gitmlog.metafile.text import parse_metafile
 from gitmlog.ops.carry import CheckedOut, Plan, carry_out
-from gitmlog.ops.checkout import check_place, make_plan
+from gitmlog.ops.checkout import check_place, is_saved, make_plan
 from gitmlog.ops.content import is_unchanged, list_path, read_content
 from gitmlog.ops.drift import content_oid
 from gitmlog.ops.select import Selection
@@ -82,8 +85,13 @@ def _changes(ws: Workspace, before: Sequence[str], newer: bool) -> tuple[list[st
     """The tracked paths whose metafiles changed, and the metafiles that are gone."""
     found = [each for commit in before for each in staged_changes(ws.git, base=commit, patterns=[METAFILES])]
     names = [each.path for each in found if not each.is_gone] + (_newer(ws, indexed_paths(ws.git, METAFILES)) if newer else [])
-    gone = {each.path: each for each in found if each.is_gone and not os.path.lexists(ws.root / each.path)}
+    gone = {each.path: each for each in found if each.is_gone and _has_left(ws, each.path)}
     return [name.removesuffix(METAFILE_SUFFIX) for name in dict.fromkeys(names)], list(gone.values())
+
+
+def _has_left(ws: Workspace, name: str) -> bool:
+    """Whether git took the metafile away: one that HEAD has, and the index not, the user has untracked; its file is his."""
+    return not os.path.lexists(ws.root / name) and (ws.git.is_unborn or ws.git.file_at("HEAD", name) is None)
 
 
 def _newer(ws: Workspace, names: Iterable[str]) -> list[str]:
@@ -126,27 +134,41 @@ def leaving_paths(ws: Workspace, gone: Sequence[StagedChange], done: Followed) -
         path = each.path.removesuffix(METAFILE_SUFFIX)
         try:
             check_tracked_name(path)
-            if os.path.lexists(ws.root / path) and not ws.git.is_tracked(path):
+            if is_there(ws, path) and not ws.git.is_tracked(path):
                 found[path] = parse_metafile(ws.git.blob_of(each.old), each.path)
         except GitmlogError as error:
             done.problems.append(error)
     return found
 
 
-def move_files(ws: Workspace, wanted: dict[str, Metafile], leaving: dict[str, Metafile], done: Followed) -> None:
-    """A metafile that was renamed takes its file along: nothing is copied."""
-    places = {metafile.oid: path for path, metafile in leaving.items()}
-    for path, metafile in wanted.items():
-        old = places.get(metafile.oid)
-        if old is None or os.path.lexists(ws.root / path) or not is_as_said(ws, old, leaving[old]):
+def move_files(
+    ws: Workspace, wanted: Mapping[str, Metafile], leaving: dict[str, Metafile], done: Followed, *, changed: bool = False
+) -> None:
+    """A metafile that was renamed takes its file along: nothing is copied, and nothing is in the way.
+
+    A file that is not what its metafile says stays, but with `changed`.
+    """
+    gone = {path: metafile.oid for path, metafile in leaving.items()}
+    for path, old in pair_by_object(gone, {path: metafile.oid for path, metafile in wanted.items()}).items():
+        if is_there(ws, path) or not is_there(ws, old) or not (changed or is_as_said(ws, old, leaving[old])):
             continue
-        (ws.root / path).parent.mkdir(parents=True, exist_ok=True)
-        os.rename(ws.root / old, ws.root / path)
-        sync_path((ws.root / path).parent)
-        sync_path((ws.root / old).parent)
+        try:
+            rename_below(ws.root, tuple(old.split("/")), tuple(path.split("/")))
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            continue  # it is written anew from the cache
+        except GitmlogError as error:
+            done.problems.append(error)
+            continue
         ws.state.forget(old)
         done.moved[path] = old
-        del places[metafile.oid], leaving[old]
+        del leaving[old]
+
+
+def is_there(ws: Workspace, path: str) -> bool:
+    """Whether something lies at `path`; what only a linked folder leads to does not."""
+    return lstat_below(ws.root, path) is not None
 
 
 def is_as_said(ws: Workspace, path: str, metafile: Metafile) -> bool:
@@ -177,6 +199,11 @@ def _attempt(done: Followed, ws: Workspace, plan_of: _Planner, path: str, metafi
             done.done.append(carry_out(ws, plan, False, progress))
     except GitmlogError as error:
         done.problems.append(error)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        hint = "look at that path's owner, permissions and file system; then gitmlog checkout"
+        done.problems.append(StorageError(f"{display(path)} did not follow: {error.strerror}", hint=hint))
 
 
 def _arrival(ws: Workspace, path: str, metafile: Metafile, progress: Progress) -> _Planned:
@@ -185,19 +212,19 @@ def _arrival(ws: Workspace, path: str, metafile: Metafile, progress: Progress) -
     if plan is None:
         return None, None
     if plan.unsaved:
-        raise _in_the_way(path, [plan.full(name) for name in plan.unsaved])
+        raise _in_the_way(path, [plan.full(name) for name in plan.unsaved], metafile)
     absent = {entry.path for entry in plan.write if not ws.cache.has(entry.oid)}
     plan.write = [entry for entry in plan.write if entry.path not in absent]
     check_place(ws, plan)
     return plan, _absent(path, len(absent), metafile) if absent else None
 
 
-def _in_the_way(path: str, unsaved: Sequence[str]) -> RefusedError:
-    name, several = display(path), f" and {len(unsaved) - 1} more" if len(unsaved) > 1 else ""
-    hint = (
-        f"to give them up for this commit's: gitmlog checkout --force {name}; to make them the next version: gitmlog add {name}"
-    )
-    message = f"{name} did not follow: the bytes of {display(unsaved[0])}{several} are kept nowhere else"
+def _in_the_way(path: str, unsaved: Sequence[str], metafile: Metafile) -> RefusedError:
+    name, first = display(path), display(unsaved[0])
+    several = f" and {len(unsaved) - 1} more" if len(unsaved) > 1 else ""
+    keep = f"gitmlog add {first}, then gitmlog checkout {name}" if metafile.is_directory else f"gitmlog add {name}"
+    hint = f"to give them up for this commit's: gitmlog checkout --force {name}; to keep them in the next version: {keep}"
+    message = f"{name} did not follow: the bytes of {first}{several} are kept nowhere else"
     return RefusedError(message, kind="would-overwrite", hint=hint)
 
 
@@ -215,5 +242,5 @@ def _withdrawal(ws: Workspace, path: str, metafile: Metafile, progress: Progress
     current = read_content(ws, path, listing, progress=progress)
     plan = Plan(Selection(path), metafile, {}, current, leaving=True)
     for name, entry in current.entries.items():
-        (plan.remove if ws.cache.size(entry.oid) == entry.size else plan.keep).append(name)
+        (plan.remove if is_saved(ws, entry) else plan.keep).append(name)
     return plan, None

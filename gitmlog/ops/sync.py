@@ -273,7 +273,7 @@ def ask_for(
     needed, remote = _needed(ws, chosen), connect(ws, options.remote)
     check_kept(ws, remote)
     wanted = needed.files.keys() | needed.trees.keys()
-    there = remote.exist(wanted, progress)
+    there = remote.exist(wanted, progress, sizes=needed.files)
     ws.pushed.record(remote.spec.url, there)
     _raise_missing(needed, wanted - there, f"not on remote {remote.spec.name!r}", "gitmlog push")
     return SyncReport(remote.spec.name, remote.spec.url, 0, 0, len(there))

@@ -226,7 +226,7 @@ class TestUnwanted:
         stopped(hooked, "b.secret: it should not be logged: .gitmlog/unwanted has '*.secret'")
         hooked.write(".gitmlog/unwanted", "*a*a*a*a*a*b\n")
         hooked.git("add", ".gitmlog/unwanted")
-        assert "more than 4 stars" in commit(hooked).err
+        assert "more than 3 stars" in commit(hooked).err
 
     def test_what_was_there_before_stays(self, hooked: Sandbox) -> None:
         hooked.write("old.log", "x")
@@ -302,6 +302,16 @@ class TestMessage:
         track(hooked, "m.bin", "one")
         assert hooked.run("git", "commit", "-q", env={"GIT_EDITOR": "true"}).code != 0
 
+    def test_an_empty_message_stays_empty(self, hooked: Sandbox) -> None:
+        track(hooked, "m.bin", "one")
+        assert commit(hooked, "-m", "").code != 0
+
+    def test_lines_that_begin_as_comments(self, hooked: Sandbox) -> None:
+        hooked.git("config", "core.commentChar", "auto")
+        track(hooked, "m.bin", "one")
+        commit(hooked, "-m", "subject", "-m", "#12 is closed")
+        assert hooked.git("log", "-1", "--format=%B").strip() == "subject\n\n#12 is closed\n\nm.bin: added, 3 B"
+
     def test_messages_that_were_written_before_stay(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")
         commit(hooked, "-m", "first")
@@ -371,10 +381,58 @@ class TestRename:
         assert commit(hooked).code == 0
         assert hooked.git("status", "--porcelain") == ""
 
-    def test_a_changed_file_stays(self, hooked: Sandbox) -> None:
+    def test_a_changed_file_follows_and_is_no_version_yet(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")
         commit(hooked)
         hooked.git("mv", "m.bin.gitmlog", "best.bin.gitmlog")
         hooked.write("m.bin", "mine")
+        done = commit(hooked)
+        assert "best.bin is not what its metafile says" in done.err
+        assert (hooked.root / "best.bin").read_text() == "mine"
+        hooked.ok("add", "best.bin")
+        assert commit(hooked).code == 0
+
+    def test_a_directory_with_a_new_file(self, hooked: Sandbox) -> None:
+        hooked.write("data/a", "1")
+        hooked.ok("add", "data")
         commit(hooked)
-        assert (hooked.root / "m.bin").read_text() == "mine"
+        hooked.write("data/new", "2")
+        hooked.git("mv", "data.gitmlog", "data2.gitmlog")
+        assert "data2 is not what its metafile says" in commit(hooked).err
+        assert sorted(path.name for path in (hooked.root / "data2").iterdir()) == ["a", "new"]
+        assert not (hooked.root / "data").exists()
+        assert "?? data" not in hooked.git("status", "--porcelain")
+
+    def test_the_new_name_is_taken(self, hooked: Sandbox) -> None:
+        track(hooked, "d.bin", "one")
+        commit(hooked)
+        hooked.git("mv", "d.bin.gitmlog", "e.bin.gitmlog")
+        hooked.write("e.bin", "precious")
+        before = (hooked.root / ".gitignore").read_text()
+        done = commit(hooked)
+        assert done.code != 0
+        assert "which is another file" in done.err
+        assert (hooked.root / "e.bin").read_text() == "precious"
+        assert ((hooked.root / ".gitignore").read_text(), (hooked.root / "d.bin").read_text()) == (before, "one")
+
+    def test_two_of_the_same_bytes(self, hooked: Sandbox) -> None:
+        for name in ("c1.bin", "c2.bin"):
+            track(hooked, name, "same")
+        commit(hooked)
+        hooked.git("mv", "c1.bin.gitmlog", "d1.bin.gitmlog")
+        hooked.git("mv", "c2.bin.gitmlog", "d2.bin.gitmlog")
+        assert commit(hooked).code == 0
+        names = {path.name for path in hooked.root.iterdir() if path.suffix == ".bin"}
+        assert names == {"d1.bin", "d2.bin"}
+        assert hooked.git("show", "HEAD:.gitignore").split() == ["/d1.bin", "/d2.bin"]
+        assert 'path = "d2.bin"' in hooked.git("show", "HEAD:d2.bin.gitmlog")
+
+    def test_what_is_not_staged_stays_so(self, hooked: Sandbox) -> None:
+        track(hooked, "m.bin", "one")
+        commit(hooked)
+        hooked.git("mv", "m.bin.gitmlog", "z.bin.gitmlog")
+        text = (hooked.root / "z.bin.gitmlog").read_text()
+        hooked.write("z.bin.gitmlog", text.replace("version = 1\n", 'version = 1\ndesc = "draft"\n'))
+        assert commit(hooked).code == 0
+        assert "draft" not in hooked.git("show", "HEAD:z.bin.gitmlog")
+        assert "draft" in (hooked.root / "z.bin.gitmlog").read_text()

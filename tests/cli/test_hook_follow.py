@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -270,3 +271,115 @@ def test_what_is_in_the_way_is_named(two: Sandbox) -> None:
     assert "gitmlog checkout --force m.bin" in done.err
     two.ok("checkout", "--force", "m.bin")
     assert text(two, "m.bin") == "two"
+
+
+def test_a_link_in_the_tree_leads_nowhere(hooked: Sandbox, tmp_path: Path) -> None:
+    """A commit that puts a link to a folder outside in the place of a tracked file's folder takes nothing from there."""
+    outside = tmp_path / "victim"
+    outside.mkdir()
+    (outside / "model.bin").write_text("public weights")
+    hooked.write("sub/model.bin", "public weights")
+    hooked.ok("add", "sub/model.bin")
+    hooked.git("commit", "-q", "-m", "A")
+    (hooked.root / "new").mkdir()
+    hooked.git("mv", "sub/model.bin.gitmlog", "sub/.gitignore", "new/")
+    (hooked.root / "sub/model.bin").unlink()
+    (hooked.root / "sub").rmdir()
+    (hooked.root / "sub").symlink_to(outside)
+    hooked.git("add", "-A")
+    hooked.git("commit", "-q", "--no-verify", "-m", "B")
+    hooked.git("checkout", "-q", "HEAD~1")
+    hooked.git("checkout", "-q", "main")
+    assert (outside / "model.bin").read_text() == "public weights"
+    assert text(hooked, "new/model.bin") == "public weights"
+    hooked.git("checkout", "-q", "HEAD~1")
+    (hooked.root / "sub/model.bin").unlink()
+    hooked.git("mv", "sub/model.bin.gitmlog", "top.bin.gitmlog")
+    hooked.run("sh", "-c", f"rm -r sub && ln -s {outside} sub", check=True)
+    hooked.run("git", "commit", "-q", "-m", "x")
+    assert (outside / "model.bin").read_text() == "public weights"
+
+
+def test_a_damaged_object_costs_no_whole_file(two: Sandbox) -> None:
+    """Of the same size: only who reads it sees that the working file is the last whole copy."""
+    for path in (two.root / ".git/gitmlog/cache/objects").glob("*/*"):
+        if path.read_text() == "one":
+            path.chmod(0o644)
+            path.write_text("bad")
+    done = two.run("git", "switch", "-q", "other")
+    assert "m.bin did not follow" in done.err
+    assert text(two, "m.bin") == "one"
+
+
+def test_what_was_untracked_by_hand_stays(two: Sandbox) -> None:
+    two.git("checkout", "-q", "-b", "third")
+    two.write("d/changed", "on third")
+    two.ok("add", "d")
+    two.git("commit", "-q", "-m", "third")
+    two.git("checkout", "-q", "main")
+    two.ok("rm", "--cached", "m.bin")
+    two.git("checkout", "-q", "third")
+    assert text(two, "m.bin") == "one"
+
+
+def test_a_bad_setting_stops_no_git(two: Sandbox) -> None:
+    two.write(".gitmlog/config.toml", "[nope]\nx = 3\n")
+    two.git("add", ".gitmlog/config.toml")
+    two.git("commit", "-q", "--no-verify", "-m", "a newer gitmlog")
+    done = two.run("git", "switch", "-q", "-c", "next", "other", env={})
+    assert done.code == 0
+    two.git("switch", "-q", "main")
+    done = two.run("git", "merge", "-q", "--no-edit", "other")
+    assert done.code == 0, done
+    assert "did not follow" in done.err and "Traceback" not in done.err
+
+
+def test_another_work_tree_is_not_ours(two: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    done = two.run("git", f"--work-tree={tmp_path / 'deploy'}", "checkout", "-q", "-f", "HEAD", "--", ".")
+    assert done.code == 0
+    outer = tmp_path / "outer"
+    two.run("git", "init", "-q", str(outer), check=True)
+    inner = outer / "inner"
+    inner.mkdir()
+    (inner / "in.bin").write_text("x")
+    named = {"GIT_DIR": str(two.root / ".git"), "GIT_WORK_TREE": str(inner)}
+    done = two.gitmlog("add", "in.bin", cwd=inner, env=named)
+    assert done.code == 1
+    assert "GIT_DIR names" in done.err
+    assert two.git("ls-files", cwd=outer) == ""
+
+
+def test_one_that_cannot_follow_keeps_none_back(two: Sandbox) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (two.root / "d").chmod(0o555)
+    two.git("checkout", "-q", "other")
+    (two.root / "d").chmod(0o755)
+    assert text(two, "m.bin") == "two"
+
+
+def test_git_told_to_take_patterns_as_they_are(two: Sandbox) -> None:
+    two.git("--literal-pathspecs", "checkout", "-q", "other")
+    assert text(two, "m.bin") == "two"
+
+
+def test_a_name_that_looks_like_an_option(two: Sandbox) -> None:
+    two.git("update-index", "--add", "--cacheinfo", f"100644,{two.git('rev-parse', 'HEAD:m.bin.gitmlog').strip()},-x.gitmlog")
+    two.git("commit", "-q", "--no-verify", "-m", "hostile")
+    two.git("checkout", "-q", "other", "--", "m.bin.gitmlog")
+    assert text(two, "m.bin") == "two"
+
+
+def test_a_rebase_with_a_stop(two: Sandbox) -> None:
+    """What was checked out meanwhile and removed by a pick does not stay untracked."""
+    two.git("checkout", "-q", "other")
+    two.git("rm", "-q", "m.bin.gitmlog")
+    two.git("commit", "-q", "-m", "without m")
+    two.git("checkout", "-q", "main")
+    keep(two, "on main", k="k")
+    two.git("checkout", "-q", "other")
+    two.run("git", "rebase", "-q", "-i", "main", env={"GIT_SEQUENCE_EDITOR": "sed -i '1s/^pick/edit/'"}, check=True)
+    two.run("git", "rebase", "--continue", env={"GIT_EDITOR": "true"}, check=True)
+    assert (text(two, "m.bin"), text(two, "n.bin"), text(two, "k.bin")) == (None, "extra", "k")
+    assert two.git("status", "--porcelain") == ""

@@ -198,3 +198,58 @@ def test_runs_too(place: Place) -> None:
     assert "weights\n" in place.stored()
     assert any("echo" not in each for each in place.stored())
     assert os.path.exists(place.root / "train.py")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--literal-pathspecs", "push", "-q", "origin", "main"],
+        ["push", "-q", "origin", "HEAD@{0 seconds ago}:refs/heads/x"],
+        ["push", "-q", "origin", "main:refs/heads/q\u2028y"],
+        ["-c", "log.showRoot=false", "-c", "log.diffMerges=off", "push", "-q", "origin", "main"],
+    ],
+    ids=["literal", "spaces", "odd name", "settings"],
+)
+def test_no_way_around(place: Place, command: list[str]) -> None:
+    """However git was told to push: what the commits name goes first."""
+    place.keep("one")
+    place.git("checkout", "-q", "-b", "side", "HEAD~1")
+    place.git("commit", "-q", "--allow-empty", "-m", "side")
+    place.git("checkout", "-q", "main")
+    place.git("merge", "-q", "--no-commit", "--no-ff", "side")
+    place.write("n.bin", "evil")
+    place.ok("add", "n.bin")
+    place.git("commit", "-q", "--no-edit")
+    done = place.run("git", *command)
+    assert done.code == 0, done
+    assert place.stored() >= {"one", "evil"}
+
+
+def test_a_replaced_history_hides_nothing(place: Place) -> None:
+    place.push()
+    place.git("fetch", "-q", "origin")
+    place.keep("one")
+    place.ok("rm", "m.bin")
+    place.git("commit", "-q", "-m", "gone again")
+    place.git("replace", "--graft", "HEAD", "origin/main")
+    assert place.push().code == 0
+    assert "one" in place.stored()
+
+
+def test_a_cut_object_is_not_there(place: Place) -> None:
+    place.keep("one")
+    place.ok("push")
+    next(path for path in place.store.rglob("*") if path.is_file() and path.read_text() == "one").write_text("")
+    place.ok("config", "hooks.push", "check")
+    assert place.push().code != 0
+    place.ok("config", "hooks.push", "send")
+    assert place.push().code == 0
+    assert "one" in place.stored()
+
+
+def test_a_ref_of_an_odd_name_stops_nobody(place: Place) -> None:
+    place.keep("one")
+    place.git("branch", "odd\u2028name")
+    place.ok("push")
+    place.ok("push", "--runs")
+    assert place.push().code == 0

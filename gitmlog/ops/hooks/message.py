@@ -74,13 +74,18 @@ def is_replayed(ws: Workspace) -> bool:
 
 
 def with_summary(message: str, lines: list[str], *, as_comment: bool, sign: str = "#") -> str:
-    """The message with the summary: a paragraph above the trailers, or comments above git's own, for the user to look at."""
+    """The message with the summary: a paragraph above the trailers, or comments above git's own, for the user to look at.
+
+    `sign` begins a comment; "" says that none is one. A message that is empty stays so: git shall not commit.
+    """
     if not lines or "\n".join(lines) in message:
         return message
-    text, comments = _split_comments(message, sign, below_cut=as_comment)
+    text, comments = _split_comments(message, sign, below_cut=as_comment) if sign else (message, "")
     if as_comment:
         block = "".join(f"{sign}\t{line}\n" for line in lines)
         return f"{text}{sign} Models and data:\n{block}{sign}\n{comments}" if comments else message
+    if not text.strip():
+        return message
     paragraphs = text.rstrip("\n").split("\n\n")
     trailers = [paragraphs.pop()] if len(paragraphs) > 1 and _are_trailers(paragraphs[-1]) else []
     return "\n\n".join([*paragraphs, "\n".join(lines), *trailers]) + "\n" + comments
@@ -101,7 +106,7 @@ def _are_trailers(paragraph: str) -> bool:
 
 
 def comment_sign(ws: Workspace) -> str:
-    """What begins a comment in a message (core.commentChar)."""
+    """What begins a comment in a message (core.commentChar); "" when git chooses it only afterwards."""
     config = ws.git.handle.config
     sign = config["core.commentchar"] if "core.commentchar" in config else "#"  # noqa: SIM401 - it has no get
-    return sign if sign and sign != "auto" else "#"
+    return "" if sign == "auto" else sign or "#"

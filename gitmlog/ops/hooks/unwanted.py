@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 PATH = ".gitmlog/unwanted"
-MAX_BYTES = 1 << 16
-_MOST_STARS = 4
+MAX_BYTES = 1 << 14
+_MOST_STARS = 3
 
 DEFAULT = b"""\
 # What should not be logged. The pre-commit hook stops a commit that adds a file which one of these patterns matches,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 from gitmlog.core.errors import DataError
@@ -68,9 +67,12 @@ class _Tags:
             self.new_run(update.ref, update.new, run)
 
     def run_gone(self, update: Update, run: str) -> None:
-        """An archived run goes from one ref to the other, and is never at neither."""
+        """An archived run goes from one ref to the other, and is never at neither: the other one must be there already.
+
+        That the same push makes it is not enough: git may take the one, and refuse the other.
+        """
         other = (ARCHIVE if update.ref.startswith(PREFIX) else PREFIX) + run
-        if update.old is not None and self.after.get(other) != update.old:
+        if update.old is not None and self.push.refs.get(other) != update.old:
             self.moved(update)
 
     def moved(self, update: Update) -> None:
@@ -160,7 +162,7 @@ class _Tags:
         rule = self.push.policy.stages.get(parsed.stage, StageRule())
         if rule.branches is not None and not self.is_on(tag.target, rule.branches):
             names = ", ".join(map(named, rule.branches))
-            hint = f"bring the commit into {names} first (a pull request), then tag it"
+            hint = f"bring the commit into {names} first (by a push of its own, or a pull request), then push the tag"
             self.refuse(ref, f"its commit {tag.target[:10]} is not on {names or 'any branch'}", hint, kind="protected-stage")
         if rule.signers is None:
             self.signed("stage", ref, oid, tag)
@@ -177,18 +179,13 @@ class _Tags:
             self.refuse(ref, f"the policy wants it signed: {problem}", hint, kind="unsigned-tag")
 
     def is_on(self, commit: str, branches: tuple[str, ...]) -> bool:
-        """Whether one of these branches reaches a commit: as it is, or as this push moves it forward."""
-        tips = [oid for ref, oid in self._heads() if fits_branch(branches, ref.removeprefix(HEADS))]
+        """Whether one of these branches reaches a commit, as they are: of one push git may take the tag and refuse the branch."""
+        heads = ((ref, oid) for ref, oid in self.push.refs.items() if ref.startswith(HEADS))
+        tips = [oid for ref, oid in heads if fits_branch(branches, ref.removeprefix(HEADS))]
         if not tips:
             return False
         lines = "".join(f"{oid}\n" for oid in (commit, *(f"^{tip}" for tip in dict.fromkeys(tips))))
         return not self.git.git("rev-list", "--max-count=1", "--stdin", data=lines.encode()).strip()
-
-    def _heads(self) -> Iterator[tuple[str, str]]:
-        yield from ((ref, oid) for ref, oid in self.push.refs.items() if ref.startswith(HEADS))
-        for update in self.push.updates:
-            if update.ref.startswith(HEADS) and update.old and update.new and self.git.is_ancestor(update.old, update.new):
-                yield update.ref, update.new
 
     @cached_property
     def _versions(self) -> dict[str, dict[str, str]]:

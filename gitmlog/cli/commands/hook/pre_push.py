@@ -52,5 +52,5 @@ def _refs() -> list[PushedRef]:
     local, new, remote, old = (os.environ.get(f"PRE_COMMIT_{field}", "") for field in _FIELDS)
     if local:  # pre-commit leaves the others out where the remote has nothing yet
         return [PushedRef(local, new or local, remote, old or _NONE)]
-    lines = [] if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().splitlines()
-    return [PushedRef(*words) for line in lines if len(words := line.split(" ")) == 4]
+    lines = [] if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().split("\n")
+    return [PushedRef(*words) for line in lines if len(words := line.rsplit(" ", 3)) == 4]  # HEAD@{one hour ago} has spaces

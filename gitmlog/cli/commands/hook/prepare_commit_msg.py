@@ -10,6 +10,7 @@ import click
 from gitmlog.cli.commands.hook.pre_commit import committed_index
 from gitmlog.cli.options import pass_app
 from gitmlog.cli.output import App
+from gitmlog.core.errors import GitmlogError
 
 
 @click.command("prepare-commit-msg")
@@ -29,13 +30,18 @@ def command(app: App, file: Path, source: str | None, commit: str | None) -> Non
     """
     from gitmlog.ops.hooks.message import comment_sign, is_replayed, summary, with_summary
 
-    ws = app.workspace
     source = source or os.environ.get("PRE_COMMIT_COMMIT_MSG_SOURCE", "")
-    if ws.config.get("hooks.message") == "off" or source == "commit" or is_replayed(ws):
+    try:
+        ws = app.workspace
+        if ws.config.get("hooks.message") == "off" or source == "commit" or is_replayed(ws):
+            return
+        lines = summary(ws, committed_index())
+        sign = "" if source == "message" else comment_sign(ws)  # with -m and -F every line is the message's
+    except GitmlogError as error:  # a message without a summary is better than no commit
+        app.note(f"the message says nothing of models and data: {error.message}")
         return
     path = app.base / file
     before = path.read_text("utf-8", "surrogateescape")
-    asked = source in ("", "template")
-    after = with_summary(before, summary(ws, committed_index()), as_comment=asked, sign=comment_sign(ws))
+    after = with_summary(before, lines, as_comment=source in ("", "template"), sign=sign)
     if after != before:
         path.write_text(after, "utf-8", "surrogateescape")
