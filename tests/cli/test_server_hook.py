@@ -194,3 +194,13 @@ def test_a_hundred_commits_take_less_than_two_seconds(hub: Hub) -> None:
     started = time.monotonic()
     hub.takes("many")
     assert time.monotonic() - started < 20
+
+
+def test_a_ref_of_an_odd_name_locks_nobody_out(hub: Hub) -> None:
+    """Ref names may hold what Python takes for the end of a line."""
+    hub.box.git("branch", "x\u2028y")
+    hub.takes("x\u2028y")
+    hub.box.write("code.py", "x")
+    hub.box.commit()
+    hub.takes("main")
+    hub.takes(":x\u2028y")

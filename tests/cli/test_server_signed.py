@@ -155,7 +155,9 @@ def test_only_commits_of_the_branch(hub: Hub, keys: dict[str, Path]) -> None:
     hub.refuses("feature", "m#prod#1", words=("is not on main", "bring the commit into main first"))
     hub.takes("feature")
     hub.refuses("m#prod#1", words=("is not on main",))
-    hub.takes("feature:main", "m#prod#1")
+    hub.refuses("feature:main", "m#prod#1", words=("by a push of its own",))
+    hub.takes("feature:main")
+    hub.takes("m#prod#1")
 
 
 def test_a_branch_that_the_push_rewinds_does_not_count(hub: Hub, keys: dict[str, Path]) -> None:

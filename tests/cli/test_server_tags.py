@@ -166,13 +166,15 @@ def test_archiving_there_and_back(hub: Hub) -> None:
     assert {ref: oid for ref, oid in hub.refs().items() if FIRST in ref} == {TAG: tag}
 
 
-def test_archiving_in_one_push(hub: Hub) -> None:
+def test_archiving_takes_two_pushes(hub: Hub) -> None:
     made = make_run(hub.box)
     hub.takes(f"run/{FIRST}")
     hub.box.git("update-ref", ARCHIVED, made.tag_object)
     other = run_tag(hub, f"run/{FIRST}", message_of(hub, made.tag_object) + "\n", made.commit)
     hub.refuses(f"{other}:{ARCHIVED}", f":{TAG}", words=("never deleted", "is another run of this id"))
-    hub.takes(f"{ARCHIVED}:{ARCHIVED}", f":{TAG}")
+    hub.refuses(f"{ARCHIVED}:{ARCHIVED}", f":{TAG}", words=("never deleted",))  # git may take one, and refuse the other
+    hub.takes(f"{ARCHIVED}:{ARCHIVED}")
+    hub.takes(f":{TAG}")
     assert ARCHIVED in hub.refs() and TAG not in hub.refs()
     hub.takes(f"{ARCHIVED}:{TAG}")
     hub.refuses(f":{TAG}", f":{ARCHIVED}", words=(TAG.removeprefix("refs/tags/"), "never deleted"))

@@ -72,7 +72,8 @@ class _Tags:
         That the same push makes it is not enough: git may take the one, and refuse the other.
         """
         other = (ARCHIVE if update.ref.startswith(PREFIX) else PREFIX) + run
-        if update.old is not None and self.push.refs.get(other) != update.old:
+        stays = self.push.refs.get(other) == update.old == self.after.get(other)
+        if update.old is not None and not stays:
             self.moved(update)
 
     def moved(self, update: Update) -> None:
