@@ -247,6 +247,13 @@ def test_revert_and_cherry_pick(two: Sandbox) -> None:
     state_is_clean(two)
 
 
+def test_a_revert_that_untracks(two: Sandbox) -> None:
+    keep(two, "k", k="k")
+    two.git("revert", "--no-edit", "HEAD")
+    assert text(two, "k.bin") is None
+    state_is_clean(two)
+
+
 def test_forced_checkouts(two: Sandbox) -> None:
     two.write("m.bin", "staged, not committed")
     two.ok("add", "m.bin")
