@@ -28,7 +28,7 @@ from gitmlog.ops.content import (
     make_content,
     wanted_entries,
 )
-from gitmlog.ops.drift import behind_error, is_behind, never_here
+from gitmlog.ops.drift import behind_error, is_behind, never_here, older_entries, partly_behind_error
 from gitmlog.ops.ignore import IgnoreEdits
 from gitmlog.ops.relink import relink
 from gitmlog.ops.targets import Target, choose_targets
@@ -146,9 +146,17 @@ def _add_one(ws: Workspace, target: Target, options: AddOptions, progress: Progr
         return _metafile(target.path, old, old.facts, options)
     facts = _store(ws, target, old, listing, options, progress)
     target.oid = facts.blake3 if not target.kept else None
-    if old is not None and not target.below and not options.force and is_behind(ws, target.path, old, facts.blake3):
-        raise behind_error(target.path)
+    if old is not None and not target.below and not options.force:
+        _check_not_behind(ws, target, old, facts.blake3)
     return _metafile(target.path, old, facts, options)
+
+
+def _check_not_behind(ws: Workspace, target: Target, old: Metafile, oid: ObjectId) -> None:
+    """Raises RefusedError, kind `behind`: all of it, or a part, is of an older version than the metafile's."""
+    if is_behind(ws, target.path, old, oid):
+        raise behind_error(target.path)
+    if older := older_entries(ws, target.path, old, target.content.entries):
+        raise partly_behind_error(target.path, older)
 
 
 def _old_metafile(ws: Workspace, path: str) -> Metafile | None:

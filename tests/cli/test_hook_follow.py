@@ -390,3 +390,17 @@ def test_a_rebase_with_a_stop(two: Sandbox) -> None:
     two.run("git", "rebase", "--continue", env={"GIT_EDITOR": "true"}, check=True)
     assert (text(two, "m.bin"), text(two, "n.bin"), text(two, "k.bin")) == (None, "extra", "k")
     assert two.git("status", "--porcelain") == ""
+
+
+def test_a_merge_is_not_taken_back_by_adding(two: Sandbox) -> None:
+    """One file was changed and not saved, so the directory did not follow: adding all of it would undo the merge."""
+    two.write("d/same", "mine")
+    done = two.run("git", "merge", "-q", "--ff-only", "other")
+    assert "gitmlog add d/same, then gitmlog checkout d" in done.err
+    assert text(two, "d/changed") == "old"
+    error = two.fails("add", "d", code=6, kind="behind")
+    assert "d/changed and 1 more is an older version" in error["message"]
+    two.ok("add", "d/same")
+    two.ok("checkout", "d")
+    assert (text(two, "d/same"), text(two, "d/changed"), text(two, "d/gone")) == ("mine", "new", None)
+    assert text(two, "d/sub/fresh") == "fresh"
