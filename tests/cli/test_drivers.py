@@ -15,6 +15,8 @@ from gitmlog.metafile.merge import merge_trees
 from gitmlog.metafile.tree import TreeEntry, format_tree
 from tests.conftest import Done, Sandbox
 
+pytestmark = pytest.mark.long
+
 
 def commit(sandbox: Sandbox, message: str = "x") -> None:
     sandbox.git("commit", "-q", "-m", message)

@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import Sandbox
 from tests.git_steps import conditions, follow, is_clean, keep, read
 
+pytestmark = pytest.mark.long
+
 Clone = Callable[..., Sandbox]
 
 

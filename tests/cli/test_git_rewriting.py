@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import Sandbox
 from tests.git_steps import conditions, follow, is_clean, keep, read
 
+pytestmark = pytest.mark.long
+
 EDITOR = {"GIT_EDITOR": "true"}
 
 

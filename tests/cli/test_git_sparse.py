@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import Sandbox
 from tests.runs import make_run
 
+pytestmark = pytest.mark.long
+
 SPLIT = [["config", "core.splitIndex", "true"], ["update-index", "--split-index"]]
 FORMS = {
     "whole": [["sparse-checkout", "init", "--cone", "--no-sparse-index"]],

@@ -6,8 +6,12 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Sandbox
 from tests.git_steps import conditions, follow, is_clean, keep, read
+
+pytestmark = pytest.mark.long
 
 
 def test_a_linked_worktree_has_its_own_state_and_the_same_cache(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import Sandbox
 
+pytestmark = pytest.mark.long
+
 
 def text(sandbox: Sandbox, path: str) -> str | None:
     file = sandbox.root / path

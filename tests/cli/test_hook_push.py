@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import Done, Sandbox
 
+pytestmark = pytest.mark.long
+
 
 class Place(Sandbox):
     """A repository with a git remote, and a folder as the remote of objects."""

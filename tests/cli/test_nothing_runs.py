@@ -13,6 +13,8 @@ from gitmlog.cli.main import cli
 from tests.conftest import Sandbox
 from tests.hostile_git import COMMANDS, HOOKS, SWITCHES, Hostile, hostile, run_safely, stage  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.long
+
 RUN = "20260101-000001-swift-otter"
 
 

@@ -17,6 +17,9 @@ from tests.pipelines import Runner, files_below, run_github, run_gitlab
 from tests.servers import Ssh, sshd
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[GitServer]:
     """A server with one repository, team/models."""
