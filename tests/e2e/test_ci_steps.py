@@ -16,7 +16,6 @@ from tests.hosts import TOKEN, HostServer, github, gitlab
 from tests.pipelines import Runner, files_below, run_github, run_gitlab
 from tests.servers import Ssh, sshd
 
-
 pytestmark = pytest.mark.long
 
 
