@@ -191,6 +191,7 @@ class TestMetafiles:
         stopped(hooked, "it is itself the name of a metafile")
 
 
+@pytest.mark.long
 class TestUnwanted:
     @pytest.mark.parametrize(
         "name", ["debug.log", "notes.txt~", ".a.swp", "out.tmp", "checkpoint-500.bin", "a/__pycache__/b.pyc", ".DS_Store"]
@@ -265,6 +266,7 @@ class TestSecrets:
         assert commit(hooked).code == 0
 
 
+@pytest.mark.long
 class TestMessage:
     def test_a_paragraph(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")
@@ -343,6 +345,7 @@ class TestMessage:
         assert hooked.git("log", "-1", "--format=%B") == "first\n\n"
 
 
+@pytest.mark.long
 class TestRename:
     def test_the_file_follows_git_mv(self, hooked: Sandbox) -> None:
         track(hooked, "m.bin", "one")

@@ -16,7 +16,7 @@ from tests.conftest import Sandbox
 from tests.hub import Hub, make_hub
 from tests.runs import FIRST, git, make_run
 
-pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")]
 ADA, BOB, EVE = "ada@example.org", "bob@example.org", "eve@example.org"
 PROD = """[stages.prod]
 branches = ["main"]
