@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import Sandbox
 from tests.runs import make_run
 
+pytestmark = pytest.mark.long
+
 
 def put(box: Sandbox, files: dict[str, str], *add: str, message: str = "") -> str:
     """Write, add, commit; the id."""

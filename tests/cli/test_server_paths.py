@@ -12,6 +12,8 @@ from tests.conftest import Sandbox
 from tests.hub import Hub, blob, commit, install, make_hub, tree
 from tests.runs import FIRST, git
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def hub(sandbox: Sandbox, tmp_path: Path) -> Hub:
