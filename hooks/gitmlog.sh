@@ -100,6 +100,42 @@ home() {
     printf '%s/gitmlog' "$(git rev-parse --git-common-dir)"
 }
 
+# What changed in the commits of $1 that the others do not have, as `git diff-tree --raw`; what is after -- limits it.
+# Not by `git log`: its configuration may leave out merges or the first commit.
+changed_in() {
+    tip=$1
+    shift
+    hidden=
+    while [ "$1" != -- ]; do
+        hidden="$hidden $1"
+        shift
+    done
+    # shellcheck disable=SC2086 # ids and options, without spaces
+    git rev-list "$tip" --not $hidden -- 2>/dev/null |
+        git diff-tree --stdin -r -m --root --no-commit-id --raw --no-abbrev --no-renames --diff-filter=ACMRT "$@" 2>/dev/null
+}
+
+# For the hooks of a server. Without gitmlog nothing is judged: what names objects, runs, versions or stages is not let in.
+refuse_or_go_on() {
+    say "gitmlog is not installed on this server (any more): python -m pip install gitmlog, then: gitmlog hooks install"
+    if [ -n "$(concerns | head -n 1)" ]; then
+        say "what was pushed cannot be checked, and is not taken"
+        exit 1
+    fi
+    exit 0
+}
+
+concerns() {
+    lines | while read -r _ new ref; do
+        case $ref in
+        refs/gitmlog/* | refs/tags/run/* | refs/tags/*@* | refs/tags/*#*) echo "$ref" ;;
+        esac
+        case $new in
+        *[!0]*) changed_in "$new" --all -- '*.gitmlog' '.gitmlog' ;;
+        esac
+    done
+}
+
 # Whether a metafile was written since the files were last brought along.
 has_newer_metafiles() {
     stamp=$(git rev-parse --git-path gitmlog/followed)

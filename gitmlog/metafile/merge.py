@@ -23,7 +23,7 @@ class MergedTree:
     """Two versions of a directory brought together.
 
     Attributes:
-        entries: by path; where both sides changed one differently, that of `ours`.
+        entries: by path; where both sides changed one differently, that of the side that was favoured.
         conflicts: those paths, sorted.
     """
 
@@ -53,12 +53,13 @@ def merge_trees(base: Entries, ours: Entries, theirs: Entries, favour: Side = "o
 
 
 def _clear_folders(merged: dict[str, TreeEntry], favoured: Entries) -> set[str]:
-    """Files that are folders of others, and those others: of each such pair the one that is in `favoured` stays."""
+    """Files that are folders of others: of each, and of what is below it, that stays which is in `favoured`. Returns them."""
     folders = {path[:at] for path in merged for at in range(len(path)) if path[at] == "/"}
     clashes = folders & merged.keys()
-    below = {path for path in merged for clash in clashes if path.startswith(f"{clash}/")}
-    for path in (below if any(clash in favoured for clash in clashes) else clashes) if clashes else ():
-        del merged[path]
+    for clash in clashes:
+        below = [path for path in merged if path.startswith(f"{clash}/")]
+        for path in below if clash in favoured else [clash]:
+            merged.pop(path, None)
     return clashes
 
 

@@ -292,6 +292,17 @@ def test_without_gitmlog_it_is_text(fork: Sandbox) -> None:
     assert "<<<<<<< ours" in text and ">>>>>>> theirs" in text and "version = 1" in text
 
 
+def test_without_the_hooks_the_drivers_go_on(fork: Sandbox) -> None:
+    """They start the same Python; none need be on PATH."""
+    on_theirs(fork, lambda: track(fork, "m.bin", None, "--desc", "theirs"))
+    track(fork, "m.bin", "ours")
+    commit(fork)
+    fork.ok("hooks", "uninstall")
+    done = fork.run("git", "merge", "-q", "--no-edit", "theirs", env={"PATH": "/usr/bin:/bin"})
+    assert done.code == 0, done
+    assert 'desc = "theirs"' in (fork.root / "m.bin.gitmlog").read_text()
+
+
 def test_without_the_drivers_it_is_text(fork: Sandbox) -> None:
     on_theirs(fork, lambda: track(fork, "m.bin", "theirs"))
     track(fork, "m.bin", "ours")
@@ -332,6 +343,8 @@ def test_merged_trees(base: dict[str, TreeEntry], ours: dict[str, TreeEntry], th
     assert merge_trees(base, ours, ours).entries == ours
     assert merge_trees(base, base, theirs) == merge_trees(base, theirs, base)
     assert dict(merge_trees(base, base, theirs).entries) == theirs
+    favoured = ours if side == "ours" else theirs
+    assert {path: entry for path, entry in favoured.items() if base.get(path) != entry}.items() <= dict(merged.entries).items()
     other = merge_trees(base, theirs, ours, "theirs" if side == "ours" else "ours")  # type: ignore[arg-type]
     assert (merged.entries, merged.conflicts) == (other.entries, other.conflicts), "the sides are alike"
     for path in {*base, *ours, *theirs} - set(merged.conflicts):

@@ -34,6 +34,7 @@ def uninstall_drivers(place: HookPlace) -> None:
     """Take the drivers out of the clone's configuration; .gitattributes may stay, it means nothing then."""
     unset_local(place, "diff.gitmlog")
     unset_local(place, "merge.gitmlog")
+    unset_local(place, "gitmlog")
 
 
 def has_drivers(place: HookPlace) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 from gitmlog.core.atomic import storage_errors, sync_path, write_atomic
 from gitmlog.core.errors import RefusedError
 from gitmlog.core.paths import display
-from gitmlog.git.hookplace import HookPlace, get_local, set_local, unset_local
+from gitmlog.git.hookplace import HookPlace, get_local, set_local
 from gitmlog.ops.hooks.scripts import ASIDE, CLIENT, OLD_SERVER, SERVER, SHARED, is_ours, script
 
 State = Literal["installed", "outdated", "called", "absent", "foreign"]
@@ -96,7 +96,10 @@ def _put(folder: Path, name: str, foreign: bool) -> None:
 
 
 def uninstall(place: HookPlace) -> list[str]:
-    """Remove the hooks that are gitmlog's, and put back what was there before; returns their names. Raises StorageError."""
+    """Remove the hooks that are gitmlog's, and put back what was there before; returns their names.
+
+    Which Python they started stays known: the drivers start it, too. Raises StorageError.
+    """
     gone = []
     with storage_errors("removing hooks"):
         for name in (*CLIENT, *SERVER, *OLD_SERVER):
@@ -109,7 +112,6 @@ def uninstall(place: HookPlace) -> list[str]:
                 os.rename(aside, place.hooks / name)
         if is_ours(place.hooks / SHARED):
             (place.hooks / SHARED).unlink()
-        unset_local(place, "gitmlog")
     return gone
 
 
